@@ -1,0 +1,53 @@
+"""The hooks: the whole surface by which plugins extend the gateway.
+
+All are synchronous and collected; each is called once, while the gateway starts. They are handed
+the settings, never the app. None is called while a request is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from claude_gateway.interfaces import Authenticator, HealthCheck, ModelBackend, Observer, Offer
+from claude_gateway.settings import Setting, Settings
+
+if TYPE_CHECKING:
+    import click
+
+PROJECT = "claude_gateway"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_settings() -> Sequence[Setting[object]]:  # type: ignore[empty-body]
+    """Return the settings this plugin reads, so that they are typed, documented and checked."""
+
+
+@hookspec
+def register_model_backends(settings: Settings) -> Sequence[Offer[ModelBackend]]:  # type: ignore[empty-body]
+    """Offer backends: what answers for one or more models."""
+
+
+@hookspec
+def register_authenticators(settings: Settings) -> Sequence[Offer[Authenticator]]:  # type: ignore[empty-body]
+    """Offer authenticators: what recognises a credential. They are asked in order of start."""
+
+
+@hookspec
+def register_observers(settings: Settings) -> Sequence[Offer[Observer]]:  # type: ignore[empty-body]
+    """Offer observers: what is told of every run (metrics, tracing, error tracking)."""
+
+
+@hookspec
+def register_health_checks(settings: Settings) -> Sequence[Offer[HealthCheck]]:  # type: ignore[empty-body]
+    """Offer checks for `/health`; the offer's name is the name of the line there."""
+
+
+@hookspec
+def register_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
+    """Return commands to add to `claude-gateway`."""

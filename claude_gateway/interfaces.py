@@ -1,0 +1,132 @@
+"""What a plugin implements.
+
+Protocols where the core asks, a base class with empty methods where it tells. An optional ability
+is a Protocol of its own: the core looks for it once, when the offer is opened, and never again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+from claude_gateway.types.events import Event
+from claude_gateway.types.health import Health
+from claude_gateway.types.models import ModelInfo
+from claude_gateway.types.principals import Credential, Principal
+from claude_gateway.types.requests import Answer, ModelRequest
+from claude_gateway.types.runs import Run
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(Generic[T_co]):
+    """Something a plugin can provide, not yet opened.
+
+    `open` returns an async context manager that lasts as long as the gateway serves; whatever it
+    yields is used in between. Listing plugins opens nothing.
+    """
+
+    name: str
+    open: Callable[[], AbstractAsyncContextManager[T_co]]
+
+
+class ModelBackend(Protocol):
+    """Serves models."""
+
+    @property
+    def models(self) -> Sequence[ModelInfo]:
+        """The models it serves. An id belongs to one backend; a clash stops the start."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Event]:
+        """Answer, event by event, in the order that `claude_gateway.types.events` gives.
+
+        Raises a GatewayError when it cannot: before the first event it may be tried again, after
+        it the client is told. The generator is closed when the client leaves; it must let go of
+        its upstream within a second of that.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamsBatches(Protocol):
+    """A backend that hands over all events that arrived together, which saves a write each."""
+
+    def stream_batches(self, request: ModelRequest) -> AsyncGenerator[Sequence[Event]]:
+        """As `stream`, in batches that are never empty and never waited for."""
+        ...
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """A backend that can answer in one piece. Otherwise the gateway folds the stream."""
+
+    async def complete(self, request: ModelRequest) -> Answer:
+        """Answer as one message."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A backend that can count a prompt before it is sent."""
+
+    async def count_tokens(self, request: ModelRequest) -> Answer:
+        """Return `{"input_tokens": n}` and whatever else upstream says."""
+        ...
+
+
+@runtime_checkable
+class ServesUnknown(Protocol):
+    """A backend that takes models of which the gateway has not heard yet."""
+
+    def serves(self, model_id: str) -> bool:
+        """Whether an unlisted id is this backend's."""
+        ...
+
+
+@runtime_checkable
+class ReportsHealth(Protocol):
+    """A backend that knows whether its upstream can be reached."""
+
+    async def check_health(self) -> Health:
+        """Look; called in the background, so it may take seconds."""
+        ...
+
+
+class Authenticator(Protocol):
+    """Recognises callers."""
+
+    async def authenticate(self, credential: Credential) -> Principal | None:
+        """Return who it is, or None for "not a credential of mine".
+
+        Raises Unauthorized for "mine, but wrong": nobody else is asked then.
+        """
+        ...
+
+
+class HealthCheck(Protocol):
+    """One line of `/health`; the offer's name is the line's name."""
+
+    async def check(self) -> Health:
+        """Look; called in the background, never while a request waits."""
+        ...
+
+
+class Observer:
+    """Is told what happens. Override what you need; methods added later do nothing by themselves.
+
+    A method that raises is logged and counted, never fatal; it runs in the request's own time, so
+    it must not wait for anything.
+    """
+
+    def run_started(self, run: Run) -> None:
+        """Called when a run was accepted, before upstream is asked."""
+
+    def first_token(self, run: Run) -> None:
+        """Called when the first piece of the answer arrived."""
+
+    def run_ended(self, run: Run) -> None:
+        """Called when the run is over, well or not; `run.error` is the code if it failed."""

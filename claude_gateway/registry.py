@@ -1,0 +1,110 @@
+"""Offers, opened. Requests only ever meet what is in here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from claude_gateway.errors import PluginError
+from claude_gateway.interfaces import (
+    Authenticator,
+    HealthCheck,
+    ModelBackend,
+    Observer,
+    Offer,
+    ReportsHealth,
+)
+from claude_gateway.plugins import Plugins, cure
+from claude_gateway.settings import Settings
+from claude_gateway.types.health import Health
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All that is open, by kind. Backends and health checks have names."""
+
+    backends: dict[str, ModelBackend] = field(default_factory=dict)
+    authenticators: tuple[Authenticator, ...] = ()
+    observers: tuple[Observer, ...] = ()
+    health_checks: dict[str, HealthCheck] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_registry(
+    plugins: Plugins, settings: Settings, *, open_timeout: float = 30
+) -> AsyncGenerator[Registry]:
+    """Open every offer, in the order observers → authenticators → backends, and close in reverse.
+
+    Raises PluginError naming the plugin whose offer cannot be opened, or two that clash.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def open_all(hook: str) -> list[tuple[str, object]]:
+            return [
+                (offer.name, await _open(stack, plugins, name, offer, open_timeout))
+                for name, offer in _offers(plugins, hook, settings)
+            ]
+
+        observers = await open_all("register_observers")
+        authenticators = await open_all("register_authenticators")
+        backends = cast("dict[str, ModelBackend]", dict(await open_all("register_model_backends")))
+        checks = cast("dict[str, HealthCheck]", dict(await open_all("register_health_checks")))
+        for name, backend in backends.items():
+            if isinstance(backend, ReportsHealth):
+                checks[f"{name}_api"] = _BackendCheck(backend)
+        yield Registry(
+            backends,
+            tuple(cast("Authenticator", a) for _, a in authenticators),
+            tuple(cast("Observer", o) for _, o in observers),
+            checks,
+        )
+
+
+class _BackendCheck:
+    def __init__(self, backend: ReportsHealth) -> None:
+        self._backend = backend
+
+    async def check(self) -> Health:
+        return await self._backend.check_health()
+
+
+def _offers(
+    plugins: Plugins, hook: str, settings: Settings
+) -> Sequence[tuple[str, Offer[object]]]:
+    offers: list[tuple[str, Offer[object]]] = []
+    owner: dict[str, str] = {}
+    for name, thing in plugins.ask(hook, settings=settings):
+        if not isinstance(thing, Offer):
+            raise PluginError(
+                f"{plugins.where(name)}: {hook} must return offers, not {type(thing).__name__}. "
+                f"{cure(name)}"
+            )
+        if thing.name in owner:
+            raise PluginError(
+                f"{plugins.where(owner[thing.name])} and {plugins.where(name)} both offer "
+                f"{thing.name!r} in {hook}. {cure(name)}"
+            )
+        owner[thing.name] = name
+        offers.append((name, thing))
+    return offers
+
+
+async def _open(
+    stack: AsyncExitStack, plugins: Plugins, name: str, offer: Offer[T], timeout_s: float
+) -> T:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await stack.enter_async_context(offer.open())
+    except TimeoutError:
+        why = f"took longer than {timeout_s:g} s"
+    except Exception as exc:
+        why = f"{type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(".")
+        raise PluginError(
+            f"{plugins.where(name)} cannot open {offer.name!r}: {why}. {cure(name)}"
+        ) from exc
+    raise PluginError(f"{plugins.where(name)} cannot open {offer.name!r}: {why}. {cure(name)}")

@@ -1,0 +1,171 @@
+"""Typed settings, read once.
+
+A setting is a key: `settings[PORT]` is an `int`, to the type checker as well. Names, defaults and
+help live here and in the plugins; `.env.example` and docs/settings.md are generated from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from claude_gateway.errors import SettingsError
+from claude_gateway.types.secrets import Secret
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting(Generic[T]):
+    """One environment variable: its name, how its text becomes a value, its default and its help.
+
+    `parse` raises ValueError with a phrase that fits behind "NAME: ". `example` is shown in
+    `.env.example`; `section` groups the generated pages.
+    """
+
+    name: str
+    parse: Callable[[str], T]
+    default: T
+    help: str
+    section: str = "Gateway"
+    example: str = ""
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must not be shown."""
+        return self.parse in (secret, api_key)
+
+
+def text(raw: str) -> str:
+    """Any text."""
+    return raw
+
+
+def secret(raw: str) -> Secret:
+    """A secret; visible ASCII only, because it travels in a header."""
+    if not all("!" <= char <= "~" for char in raw):
+        raise ValueError("has blanks or other characters that a key cannot have")
+    return Secret(raw)
+
+
+def api_key(raw: str) -> Secret:
+    """A key of Anthropic's API."""
+    if not raw.startswith("sk-ant-"):
+        raise ValueError("an Anthropic API key begins with sk-ant-")
+    return secret(raw)
+
+
+def secrets(raw: str) -> tuple[Secret, ...]:
+    """Secrets, separated by commas."""
+    return tuple(secret(part) for part in words(raw))
+
+
+def words(raw: str) -> tuple[str, ...]:
+    """Words, separated by commas."""
+    return tuple(part.strip() for part in raw.split(",") if part.strip())
+
+
+def flag(raw: str) -> bool:
+    """Yes or no."""
+    known = {"1": True, "true": True, "yes": True, "on": True}
+    known |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return known[raw.strip().lower()]
+    except KeyError:
+        raise ValueError(f"wants true or false, not {raw!r}") from None
+
+
+def path(raw: str) -> Path:
+    """A file or folder; `~` is the home folder."""
+    if "\0" in raw:
+        raise ValueError("has a NUL byte")
+    return Path(raw).expanduser()
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `low` to `high`."""
+
+    def parse(raw: str) -> int:
+        if not re.fullmatch(r"-?\d{1,18}", raw.strip()) or not low <= int(raw) <= high:
+            raise ValueError(f"wants a whole number from {low} to {high}, not {raw!r}")
+        return int(raw)
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    """Return a parser of durations in seconds from `low` to `high`."""
+
+    def parse(raw: str) -> float:
+        try:
+            value = float(raw)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ValueError(f"wants seconds from {low:g} to {high:g}, not {raw!r}")
+        return value
+
+    return parse
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a parser that accepts only `choices`."""
+
+    def parse(raw: str) -> str:
+        if raw not in choices:
+            raise ValueError(f"wants one of {', '.join(choices)}, not {raw!r}")
+        return raw
+
+    return parse
+
+
+class Settings:
+    """The values of one start, by key."""
+
+    __slots__ = ("_given", "_values")
+
+    def __init__(self, values: Mapping[Setting[object], object], given: frozenset[str]) -> None:
+        self._values = values
+        self._given = given
+
+    def __getitem__(self, key: Setting[T]) -> T:
+        return cast("T", self._values.get(cast("Setting[object]", key), key.default))
+
+    def __iter__(self) -> Iterator[Setting[object]]:
+        return iter(self._values)
+
+    def given(self, key: Setting[T]) -> bool:
+        """Whether somebody set it, rather than leaving the default."""
+        return key.name in self._given
+
+    @classmethod
+    def read(
+        cls, environment: Mapping[str, str], known: Iterable[Setting[object]]
+    ) -> Settings:
+        """Read every known setting, or raise one SettingsError with all mistakes.
+
+        A variable that is present but empty counts as not set, as in `PORT= make run`.
+        """
+        values: dict[Setting[object], object] = {}
+        given: set[str] = set()
+        mistakes: list[str] = []
+        for key in known:
+            raw = environment.get(key.name, "").strip()
+            values[key] = key.default
+            if not raw:
+                continue
+            try:
+                values[key] = key.parse(raw)
+                given.add(key.name)
+            except ValueError as exc:
+                mistakes.append(f"{key.name}: {_without(raw, str(exc)) if key.secret else exc}")
+        if mistakes:
+            raise SettingsError(mistakes)
+        return cls(values, frozenset(given))
+
+
+def _without(value: str, message: str) -> str:
+    return message.replace(value, "***")

@@ -1,0 +1,1 @@
+"""Values that travel between the floors: requests, events, usage, models, callers."""

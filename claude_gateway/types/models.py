@@ -1,0 +1,68 @@
+"""Models and their prices, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from typing import Literal
+
+Thinking = Literal["none", "manual", "adaptive", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. `None` means unknown, which is not the same as free."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a model. The defaults are for a model of which only the id is known.
+
+    `max_tokens` is the largest answer and `max_input_tokens` the largest prompt, in tokens.
+    `sampling` says whether temperature, top_p and top_k may be sent, `forced_tool_choice` whether
+    `tool_choice` may demand a call.
+    """
+
+    id: str
+    name: str = ""
+    description: str = ""
+    owned_by: str = "anthropic"
+    released: date | None = None
+    retires: date | None = None
+    max_tokens: int = 64_000
+    max_input_tokens: int = 200_000
+    streaming: bool = True
+    tools: bool = True
+    vision: bool = True
+    thinking: Thinking = "none"
+    sampling: bool = True
+    forced_tool_choice: bool = True
+    legacy: bool = False
+    price: Price | None = None
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+        return self.name or self.id
+
+    @property
+    def created(self) -> int:
+        """Release as seconds since 1970, as OpenAI's model list wants it; 0 when unknown."""
+        if self.released is None:
+            return 0
+        moment = datetime(
+            self.released.year, self.released.month, self.released.day, tzinfo=timezone.utc
+        )
+        return int(moment.timestamp())
+
+    def status(self, today: date) -> Literal["active", "legacy", "retired"]:
+        """Where in its life the model is."""
+        if self.retires is not None and self.retires <= today:
+            return "retired"
+        return "legacy" if self.legacy else "active"

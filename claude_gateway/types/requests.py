@@ -1,0 +1,48 @@
+"""One call of a model, Anthropic-shaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from claude_gateway.types.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What a backend is asked to answer.
+
+    `params` holds the parameters of Anthropic's Messages API except `model` and `stream`; values
+    it does not know are passed on. `raw`, when set, is the whole request body as JSON exactly as
+    it should be sent, `model` and `stream` included: a native client's own bytes.
+    `headers` are the native client's `anthropic-version` and `anthropic-beta`, when it sent them.
+    `upstream_key` is set when the caller pays with a key of their own.
+    """
+
+    model: str
+    params: Mapping[str, object]
+    stream: bool = True
+    raw: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    upstream_key: Secret | None = field(default=None, repr=False)
+
+    @property
+    def messages(self) -> Sequence[Mapping[str, object]]:
+        """The conversation: `role` and `content`, a string or content blocks."""
+        messages = self.params.get("messages")
+        return messages if isinstance(messages, list) else []
+
+    @property
+    def max_tokens(self) -> int:
+        """The most output tokens the caller wants; 0 when the request does not say."""
+        limit = self.params.get("max_tokens")
+        return limit if type(limit) is int else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: Anthropic's message as JSON bytes, and the same parsed."""
+
+    body: bytes
+    message: Mapping[str, object]
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,31 @@
+"""One assistant turn, and what is known of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from claude_gateway.types.principals import Principal
+from claude_gateway.types.usage import Usage
+
+
+@dataclass(slots=True)
+class Run:
+    """The account of one turn. Times are seconds of a monotonic clock.
+
+    The engine fills it while the model answers; observers read it.
+    """
+
+    id: str
+    principal: Principal
+    model: str
+    backend: str
+    request_id: str
+    stream: bool
+    started: float
+    first_token: float | None = None
+    ended: float | None = None
+    served_model: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    stop_reason: str | None = None
+    retries: int = 0
+    error: str | None = None

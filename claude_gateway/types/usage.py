@@ -1,0 +1,53 @@
+"""What a run used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens by class, as Anthropic counts: `input_tokens` excludes what came from the cache."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    thinking_tokens: int = 0
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All input, as OpenAI counts: uncached, written to the cache and read from it."""
+        return (
+            self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and answer together."""
+        return self.prompt_tokens + self.output_tokens
+
+    @classmethod
+    def from_wire(cls, raw: object, before: Usage | None = None) -> Usage:
+        """Read Anthropic's `usage` object; counts it leaves out keep their value in `before`.
+
+        Counts in a stream are cumulative, so a later object replaces an earlier one field by
+        field. Anything that is not a non-negative whole number counts as absent.
+        """
+        base = before or cls()
+        if not isinstance(raw, Mapping):
+            return base
+        details = raw.get("output_tokens_details")
+        return cls(
+            _count(raw, "input_tokens", base.input_tokens),
+            _count(raw, "output_tokens", base.output_tokens),
+            _count(raw, "cache_creation_input_tokens", base.cache_creation_input_tokens),
+            _count(raw, "cache_read_input_tokens", base.cache_read_input_tokens),
+            _count(details, "thinking_tokens", base.thinking_tokens),
+        )
+
+
+def _count(raw: object, key: str, default: int) -> int:
+    value = raw.get(key) if isinstance(raw, Mapping) else None
+    return value if type(value) is int and value >= 0 else default
