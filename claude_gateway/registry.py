@@ -73,9 +73,7 @@ class _BackendCheck:
         return await self._backend.check_health()
 
 
-def _offers(
-    plugins: Plugins, hook: str, settings: Settings
-) -> Sequence[tuple[str, Offer[object]]]:
+def _offers(plugins: Plugins, hook: str, settings: Settings) -> Sequence[tuple[str, Offer[object]]]:
     offers: list[tuple[str, Offer[object]]] = []
     owner: dict[str, str] = {}
     for name, thing in plugins.ask(hook, settings=settings):

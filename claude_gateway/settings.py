@@ -16,10 +16,11 @@ from claude_gateway.errors import SettingsError
 from claude_gateway.types.secrets import Secret
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Setting(Generic[T]):
+class Setting(Generic[T_co]):
     """One environment variable: its name, how its text becomes a value, its default and its help.
 
     `parse` raises ValueError with a phrase that fits behind "NAME: ". `example` is shown in
@@ -27,8 +28,8 @@ class Setting(Generic[T]):
     """
 
     name: str
-    parse: Callable[[str], T]
-    default: T
+    parse: Callable[[str], T_co]
+    default: T_co
     help: str
     section: str = "Gateway"
     example: str = ""
@@ -142,9 +143,7 @@ class Settings:
         return key.name in self._given
 
     @classmethod
-    def read(
-        cls, environment: Mapping[str, str], known: Iterable[Setting[object]]
-    ) -> Settings:
+    def read(cls, environment: Mapping[str, str], known: Iterable[Setting[object]]) -> Settings:
         """Read every known setting, or raise one SettingsError with all mistakes.
 
         A variable that is present but empty counts as not set, as in `PORT= make run`.

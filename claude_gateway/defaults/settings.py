@@ -21,6 +21,10 @@ from claude_gateway.types.secrets import Secret
 
 HOME = Path("~/.claude-gateway")
 
+NO_SECRETS: tuple[Secret, ...] = ()
+NO_WORDS: tuple[str, ...] = ()
+EVERYBODY: tuple[str, ...] = ("*",)
+
 CLAUDE, SERVER, ACCESS, RUNNING = "Claude", "Server", "Who may come in", "Running"
 
 ANTHROPIC_API_KEY = Setting(
@@ -101,7 +105,7 @@ GATEWAY_AUTH_FORCE = Setting(
 GATEWAY_API_KEYS = Setting(
     "GATEWAY_API_KEYS",
     secrets,
-    (),
+    NO_SECRETS,
     "Keys that clients may use, separated by commas. Each is a user of its own.",
     ACCESS,
 )
@@ -115,7 +119,7 @@ GATEWAY_BYOK = Setting(
 ALLOWED_HOSTS = Setting(
     "GATEWAY_ALLOWED_HOSTS",
     words,
-    (),
+    NO_WORDS,
     "More names under which the gateway may be addressed (its Host header), besides loopback "
     "names, IP addresses and this machine's own name.",
     ACCESS,
@@ -124,7 +128,7 @@ ALLOWED_HOSTS = Setting(
 CORS_ORIGINS = Setting(
     "CORS_ORIGINS",
     words,
-    ("*",),
+    EVERYBODY,
     "Origins whose pages may read answers. * is everybody's, for keyed or public requests.",
     ACCESS,
     "https://app.example.org",
@@ -174,10 +178,14 @@ BODY_TIMEOUT = Setting(
     RUNNING,
 )
 PLUGINS_BLOCK = Setting(
-    "GATEWAY_PLUGINS_BLOCK", words, (), "Plugins not to load, by name.", RUNNING
+    "GATEWAY_PLUGINS_BLOCK", words, NO_WORDS, "Plugins not to load, by name.", RUNNING
 )
 PLUGINS_ALLOW = Setting(
-    "GATEWAY_PLUGINS_ALLOW", words, (), "When set, the only plugins to load, by name.", RUNNING
+    "GATEWAY_PLUGINS_ALLOW",
+    words,
+    NO_WORDS,
+    "When set, the only plugins to load, by name.",
+    RUNNING,
 )
 
 ALL: tuple[Setting[object], ...] = tuple(

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | Mapping[str, Json]"
-
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -43,11 +41,11 @@ class BlockStart:
 
 
 class TextDelta:
-    """A piece of the answer's text.
+    r"""A piece of the answer's text.
 
     Nearly all events are of this kind, so it is a plain slotted class (a frozen dataclass takes
     three times as long to make) and may hold the text still as JSON: `literal` is the inside of
-    the JSON string as it arrived, known to be valid and free of \\u escapes, which an encoder can
+    the JSON string as it arrived, known to be valid and free of \u escapes, which an encoder can
     copy without decoding it.
     """
 

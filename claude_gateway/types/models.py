@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Literal
 
 Thinking = Literal["none", "manual", "adaptive", "always"]
@@ -56,9 +56,7 @@ class ModelInfo:
         """Release as seconds since 1970, as OpenAI's model list wants it; 0 when unknown."""
         if self.released is None:
             return 0
-        moment = datetime(
-            self.released.year, self.released.month, self.released.day, tzinfo=timezone.utc
-        )
+        moment = datetime(self.released.year, self.released.month, self.released.day, tzinfo=UTC)
         return int(moment.timestamp())
 
     def status(self, today: date) -> Literal["active", "legacy", "retired"]:

@@ -19,9 +19,7 @@ class Usage:
     @property
     def prompt_tokens(self) -> int:
         """All input, as OpenAI counts: uncached, written to the cache and read from it."""
-        return (
-            self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
-        )
+        return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
 
     @property
     def total_tokens(self) -> int:

@@ -1,0 +1,8 @@
+"""Claude, by Anthropic's Messages API."""
+
+
+class Plugin:
+    """Hook implementations."""
+
+
+plugin = Plugin()

@@ -1,0 +1,8 @@
+"""A deterministic offline backend."""
+
+
+class Plugin:
+    """Hook implementations."""
+
+
+plugin = Plugin()
