@@ -1,1 +1,22 @@
+"""Tools for testing the gateway, its plugins and its clients. Nothing in the core imports them."""
 
+from claude_gateway.testing.process import GatewayDidNotStart, GatewayProcess
+from claude_gateway.testing.upstream import (
+    Cut,
+    FakeAnthropic,
+    Hang,
+    Received,
+    Reply,
+    Stream,
+)
+
+__all__ = [
+    "Cut",
+    "FakeAnthropic",
+    "GatewayDidNotStart",
+    "GatewayProcess",
+    "Hang",
+    "Received",
+    "Reply",
+    "Stream",
+]
