@@ -31,7 +31,7 @@ class GatewayError(Exception):
     default_code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what may be said of an error, all of it optional
         self,
         message: str,
         *,

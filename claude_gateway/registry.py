@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
+from claude_gateway.backends import Backend
 from claude_gateway.errors import PluginError
 from claude_gateway.interfaces import (
     Authenticator,
@@ -28,7 +29,7 @@ T = TypeVar("T")
 class Registry:
     """All that is open, by kind. Backends and health checks have names."""
 
-    backends: dict[str, ModelBackend] = field(default_factory=dict)
+    backends: dict[str, Backend] = field(default_factory=dict)
     authenticators: tuple[Authenticator, ...] = ()
     observers: tuple[Observer, ...] = ()
     health_checks: dict[str, HealthCheck] = field(default_factory=dict)
@@ -58,7 +59,7 @@ async def open_registry(
             if isinstance(backend, ReportsHealth):
                 checks[f"{name}_api"] = _BackendCheck(backend)
         yield Registry(
-            backends,
+            {name: Backend.of(name, backend) for name, backend in backends.items()},
             tuple(cast("Authenticator", a) for _, a in authenticators),
             tuple(cast("Observer", o) for _, o in observers),
             checks,

@@ -6,6 +6,7 @@ Source: WHATWG HTML, section "Server-sent events"; the iOS client splits on LF a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import orjson
@@ -20,22 +21,28 @@ HEADERS: Mapping[str, str] = {
 }
 
 
+def compact(value: object) -> bytes:
+    """JSON as small as it gets. Halves of surrogate pairs become U+FFFD, whatever the depth."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a lone surrogate, or a number above 64 bits
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return whole_characters(text).encode()
+
+
 def data(value: object) -> bytes:
     """One unnamed frame. JSON has no raw line break, so one data line will do."""
-    return b"data: %b\n\n" % orjson.dumps(value)
+    return b"data: %b\n\n" % compact(value)
 
 
 def event(name: str, value: object) -> bytes:
     """One named frame."""
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(value))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), compact(value))
 
 
 def literal(text: str) -> bytes:
-    """Return the inside of `text`'s JSON string; halves of surrogate pairs become U+FFFD."""
-    try:
-        return orjson.dumps(text)[1:-1]
-    except TypeError:
-        return orjson.dumps(whole_characters(text))[1:-1]
+    """Return the inside of `text`'s JSON string."""
+    return compact(text)[1:-1]
 
 
 def whole_characters(text: str) -> str:

@@ -1,1 +1,52 @@
+"""The command line: the door through which a person comes in."""
 
+from __future__ import annotations
+
+import sys
+
+import click
+
+from claude_gateway.cli.environment import environment
+from claude_gateway.cli.inspect import check_config, plugins, settings_page
+from claude_gateway.cli.serve import serve
+from claude_gateway.cli.start import load_plugins
+from claude_gateway.errors import PluginError, SettingsError
+from claude_gateway.version import __version__
+
+
+class _Commands(click.Group):
+    """The built-in commands, and those of plugins, which are only asked when one is missing."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or _from_plugins().get(cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_from_plugins()})
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="claude-gateway")
+def cli() -> None:
+    """A self-hosted backend for Claude apps."""
+
+
+for _command in (serve, plugins, check_config, settings_page):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's is one sentence, never a traceback."""
+    try:
+        cli(prog_name="claude-gateway")
+    except SettingsError as exc:
+        for mistake in exc.mistakes:
+            click.echo(f"claude-gateway: {mistake}.", err=True)
+        sys.exit(2)
+    except PluginError as exc:
+        click.echo(f"claude-gateway: {exc}.", err=True)
+        sys.exit(3)
+
+
+def _from_plugins() -> dict[str, click.Command]:
+    found = load_plugins(environment({})).ask("register_commands")
+    return {c.name: c for _, c in found if isinstance(c, click.Command) and c.name}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from claude_gateway.backends import Backend
 from claude_gateway.errors import NotFound, PluginError
-from claude_gateway.interfaces import ModelBackend, ServesUnknown
 from claude_gateway.types.models import ModelInfo
 
 
@@ -15,8 +15,7 @@ class Resolved:
     """A model that can be called. `remapped_from` is set when the client used another name."""
 
     model: ModelInfo
-    backend_name: str
-    backend: ModelBackend
+    backend: Backend
     remapped_from: str | None = None
 
 
@@ -24,23 +23,23 @@ class Catalogue:
     """All models of all backends."""
 
     def __init__(
-        self, backends: Mapping[str, ModelBackend], aliases: Mapping[str, str], default: str = ""
+        self, backends: Iterable[Backend], aliases: Mapping[str, str], default: str = ""
     ) -> None:
         """Raise PluginError when two backends claim one model.
 
         `default` is served when a request names no model; empty means the first model there is.
         """
-        self._backends = dict(backends)
+        self._backends = tuple(backends)
         self._served: dict[str, Resolved] = {}
-        for name, backend in backends.items():
+        for backend in self._backends:
             for model in backend.models:
                 if model.id in self._served:
                     raise PluginError(
-                        f"backends {self._served[model.id].backend_name} and {name} both serve "
+                        f"backends {self._served[model.id].backend.name} and {backend.name} both serve "
                         f"the model {model.id}; block one of their plugins with "
                         "GATEWAY_PLUGINS_BLOCK"
                     )
-                self._served[model.id] = Resolved(model, name, backend)
+                self._served[model.id] = Resolved(model, backend)
         self._aliases = {alias: to for alias, to in aliases.items() if to in self._served}
         self._default = default or next(iter(self._served), "")
 
@@ -64,10 +63,10 @@ class Catalogue:
         target = self._aliases.get(name)
         if target is not None:
             found = self._served[target]
-            return Resolved(found.model, found.backend_name, found.backend, remapped_from=name)
-        for backend_name, backend in self._backends.items():
-            if isinstance(backend, ServesUnknown) and backend.serves(name):
-                return Resolved(ModelInfo(name), backend_name, backend)
+            return Resolved(found.model, found.backend, remapped_from=name)
+        for backend in self._backends:
+            if backend.serves(name):
+                return Resolved(ModelInfo(name), backend)
         raise NotFound(
             f"The model {name[:100]!r} does not exist here. GET /v1/models lists those that do.",
             code="model_not_found",

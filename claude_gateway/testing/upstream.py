@@ -119,6 +119,11 @@ class FakeAnthropic:
         """How many requests are being answered right now."""
         return self._count("open")
 
+    @property
+    def turns(self) -> list[Received]:
+        """The requests that asked for a message; the gateway looks around with others as well."""
+        return [request for request in self.requests if request.path == MESSAGES]
+
     def script(self, *steps: Step, path: str = MESSAGES) -> None:
         """Queue what the next requests of `path` get, one step each."""
         self._scripts[path].extend(steps)
@@ -133,10 +138,10 @@ class FakeAnthropic:
         self._scripts.clear()
         self._always.clear()
 
-    async def wait_requests(self, n: int = 1, *, timeout: float = 5) -> Received:
-        """Wait until `n` requests have arrived, and return the last of these."""
-        await self._until(lambda: len(self.requests) >= n, timeout)
-        return self.requests[n - 1]
+    async def wait_turns(self, n: int = 1, *, timeout: float = 5) -> Received:
+        """Wait until `n` requests have asked for a message, and return the last of these."""
+        await self._until(lambda: len(self.turns) >= n, timeout)
+        return self.turns[n - 1]
 
     async def wait_closed(self, n: int = 1, *, timeout: float = 5) -> float:
         """Wait until `n` clients have left before their answer was complete.

@@ -21,6 +21,7 @@ class Accepted:
     """Upstream took the request. `headers` are those worth showing to the client."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
+    frame: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

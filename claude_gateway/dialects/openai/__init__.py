@@ -1,1 +1,1 @@
-
+"""OpenAI's chat API."""

@@ -1,0 +1,77 @@
+"""What `serve` prints when it is ready: where, what answers, how to try it."""
+
+from __future__ import annotations
+
+import socket
+
+from claude_gateway.access.places import is_loopback_name
+from claude_gateway.defaults import settings as names
+from claude_gateway.settings import Settings
+from claude_gateway.version import __version__
+
+DEMO = (
+    "DEMO MODE: no ANTHROPIC_API_KEY is set. Answers are canned and no model is asked.",
+    "Put ANTHROPIC_API_KEY=sk-ant-... into .env and start again to talk to Claude.",
+)
+
+
+def banner(settings: Settings, port: int, backends: dict[str, int]) -> str:
+    """Return the lines; `backends` is how many models each serves."""
+    host = settings[names.GATEWAY_HOST]
+    here = f"http://{_written(_here(host))}:{port}"
+    lines = [f"claude-gateway {__version__} listening on http://{_written(host)}:{port}", ""]
+    served = ", ".join(f"{name} ({count} models)" for name, count in backends.items())
+    lines.append(f"  backends   {served or 'none: install a plugin that brings one'}")
+    lines.append(f"  access     {_access(settings)}")
+    lines += [f"  network    {line}" for line in _network(settings, host, port)]
+    if "mock" in backends and not settings.given(names.ANTHROPIC_API_KEY):
+        lines += ["", *(f"  *** {line}" for line in DEMO)]
+    lines += ["", "  Try it:", "", *_curl(settings, here), ""]
+    return "\n".join(lines)
+
+
+def _access(settings: Settings) -> str:
+    return {
+        "local": "this machine needs no key; everybody else does",
+        "required": "everybody needs a key",
+        "open": "NOBODY NEEDS A KEY (GATEWAY_AUTH=open)",
+    }[settings[names.GATEWAY_AUTH]]
+
+
+def _network(settings: Settings, host: str, port: int) -> list[str]:
+    if is_loopback_name(host) or settings[names.PUBLISHED_ON]:
+        return []
+    addresses = _addresses() if host in ("0.0.0.0", "::") else [host]  # noqa: S104  # compared, not bound
+    key = "one of GATEWAY_API_KEYS" if settings[names.GATEWAY_API_KEYS] else "your Anthropic key"
+    return [
+        f"on a phone enter  Base URL: http://{_written(address)}:{port}  API Key: {key}"
+        for address in addresses
+    ]
+
+
+def _curl(settings: Settings, url: str) -> list[str]:
+    needs_key = settings[names.GATEWAY_AUTH] == "required"
+    return [
+        f"  curl -N {url}/v1/chat/completions \\",
+        "    -H 'Content-Type: application/json' \\",
+        *(["    -H 'Authorization: Bearer YOUR_KEY' \\"] if needs_key else []),
+        """    -d '{"stream":true,"messages":[{"role":"user","content":"Hello"}]}'""",
+    ]
+
+
+def _here(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+
+
+def _written(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _addresses() -> list[str]:
+    """Addresses of this machine that others can reach; asking for a route sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation: never anybody's
+        except OSError:
+            return [socket.gethostname()]
+        return [str(probe.getsockname()[0])]

@@ -1,0 +1,96 @@
+"""`claude-gateway serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import click
+
+from claude_gateway.cli.banner import banner
+from claude_gateway.cli.logs import configure
+from claude_gateway.cli.start import prepare
+from claude_gateway.defaults import settings as names
+from claude_gateway.errors import SettingsError
+from claude_gateway.settings import Setting, Settings
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. [GATEWAY_HOST]")
+@click.option("--port", help="Port to listen on; 0 takes any free one. [PORT]")
+@click.option("--data-dir", help="Where the gateway keeps what it stores. [GATEWAY_DATA_DIR]")
+@click.option("--workspace", help="Folder that projects live in. [WORKSPACE_DIR]")
+def serve(host: str | None, port: str | None, data_dir: str | None, workspace: str | None) -> None:
+    """Start the gateway. Settings come from the environment and from .env; options win."""
+    settings, plugins = prepare(
+        {
+            names.GATEWAY_HOST.name: host,
+            names.PORT.name: port,
+            names.GATEWAY_DATA_DIR.name: data_dir,
+            names.WORKSPACE_DIR.name: workspace,
+        }
+    )
+    configure(settings[names.LOG_FORMAT], debug=settings[names.DEBUG])
+    for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
+        writable(key, settings)
+    # Loading aiohttp takes most of the start; a mistake above is told before that.
+    from claude_gateway.web import server  # noqa: PLC0415
+    from claude_gateway.web.gateway import Gateway  # noqa: PLC0415
+
+    sock = bound(server.listen, settings)
+
+    def ready(gateway: Gateway) -> None:
+        counts: dict[str, int] = dict.fromkeys(gateway.backends, 0)
+        for model in gateway.catalogue.models:
+            counts[gateway.catalogue.resolve(model.id).backend.name] += 1
+        click.echo(banner(settings, sock.getsockname()[1], counts))
+        sys.stdout.flush()
+
+    run(server.serve(settings, plugins, sock, ready))
+
+
+def writable(key: Setting[Path], settings: Settings) -> None:
+    """Make the folder if it is missing. Raises SettingsError when it cannot be used."""
+    folder = settings[key].absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise SettingsError(
+            [f"{key.name}: {folder} cannot be written to ({exc.strerror}); choose another folder"]
+        ) from exc
+
+
+def bound(listen: Callable[[str, int], socket.socket], settings: Settings) -> socket.socket:
+    """Bind, or say in one sentence why not."""
+    host, port = settings[names.GATEWAY_HOST], settings[names.PORT]
+    try:
+        sock = listen(host, port)
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            why = "is taken by another program; stop that one, or choose another with PORT"
+        elif exc.errno == errno.EACCES:
+            why = "is not allowed for this user; choose one above 1023 with PORT"
+        else:
+            why = f"cannot be used: {exc.strerror or exc}"
+        raise SettingsError([f"port {port} on {host} {why}"]) from exc
+    else:
+        return sock
+
+
+def run(serving: Coroutine[object, object, None]) -> None:
+    """Run on uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415  # absent on Windows
+    except ImportError:
+        asyncio.run(serving)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serving)

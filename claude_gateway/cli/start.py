@@ -1,0 +1,76 @@
+"""What every command that needs settings or plugins does first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from claude_gateway.access.places import is_loopback_name
+from claude_gateway.cli.environment import environment
+from claude_gateway.defaults import Defaults
+from claude_gateway.defaults import settings as names
+from claude_gateway.errors import PluginError, SettingsError
+from claude_gateway.plugins import Plugins, load
+from claude_gateway.settings import Setting, Settings
+
+
+def load_plugins(variables: Mapping[str, str]) -> Plugins:
+    """Load the built-in plugin and whatever is installed and wanted."""
+    wanted = Settings.read(variables, (names.PLUGINS_BLOCK, names.PLUGINS_ALLOW))
+    return load(
+        ("defaults", Defaults()),
+        blocked=wanted[names.PLUGINS_BLOCK],
+        allowed=wanted[names.PLUGINS_ALLOW],
+    )
+
+
+def known_settings(plugins: Plugins) -> list[Setting[object]]:
+    """Every setting of the core and of the plugins. Raises PluginError when two share a name."""
+    known: dict[str, Setting[object]] = {}
+    owner: dict[str, str] = {}
+    for plugin, setting in plugins.ask("register_settings"):
+        if not isinstance(setting, Setting):
+            raise PluginError(f"{plugins.where(plugin)}: register_settings must return settings")
+        if setting.name in known and known[setting.name] is not setting:
+            raise PluginError(
+                f"{plugins.where(owner[setting.name])} and {plugins.where(plugin)} both have a "
+                f"setting {setting.name}"
+            )
+        known[setting.name], owner[setting.name] = setting, plugin
+    return list(known.values())
+
+
+def prepare(flags: Mapping[str, str | None]) -> tuple[Settings, Plugins]:
+    """Read settings and load plugins. Raises SettingsError or PluginError."""
+    variables = environment(flags)
+    plugins = load_plugins(variables)
+    settings = Settings.read(variables, known_settings(plugins))
+    check_together(settings)
+    return settings, plugins
+
+
+def check_together(settings: Settings) -> None:
+    """Refuse settings that are dangerous or useless in combination."""
+    mistakes: list[str] = []
+    host, mode = settings[names.GATEWAY_HOST], settings[names.GATEWAY_AUTH]
+    reachable = not _only_here(host, settings[names.PUBLISHED_ON])
+    keys = (
+        *settings[names.GATEWAY_API_KEYS],
+        settings[names.ANTHROPIC_API_KEY],
+        settings[names.ANTHROPIC_AUTH_TOKEN],
+    )
+    if mode == "open" and reachable and not settings[names.GATEWAY_AUTH_FORCE]:
+        mistakes.append(
+            f"GATEWAY_AUTH=open on {host} would let everybody on the network use your Claude "
+            "account: choose local or required, or set GATEWAY_AUTH_OPEN_FORCE=true"
+        )
+    if mode != "open" and reachable and not any(keys) and not settings[names.GATEWAY_BYOK]:
+        mistakes.append(
+            f"GATEWAY_HOST={host} can be reached from the network, and there is no key that a "
+            "device could use: set GATEWAY_API_KEYS, or listen on 127.0.0.1"
+        )
+    if mistakes:
+        raise SettingsError(mistakes)
+
+
+def _only_here(host: str, published_on: str) -> bool:
+    return is_loopback_name(host) or (bool(published_on) and is_loopback_name(published_on))

@@ -1,0 +1,70 @@
+"""Read fields of a client's JSON, or say which one is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn, TypeVar
+
+import orjson
+
+from claude_gateway.errors import InvalidRequest
+
+T = TypeVar("T")
+
+NAMES: Mapping[type, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def parse_object(body: bytes) -> dict[str, object]:
+    """Parse a request body, which must be one JSON object."""
+    if not body.strip():
+        raise InvalidRequest("The body is empty; send a JSON object.", code="invalid_json")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise InvalidRequest(
+            f"The body is not valid JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}.",
+            code="invalid_json",
+        ) from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
+    return value
+
+
+def optional(values: Mapping[str, object], key: str, kind: type[T], path: str = "") -> T | None:
+    """Return `values[key]` as `kind`; None when it is absent or null."""
+    value = values.get(key)
+    return None if value is None else expect(value, kind, f"{path}{key}")
+
+
+def required(values: Mapping[str, object], key: str, kind: type[T], path: str = "") -> T:
+    """Return `values[key]` as `kind`, which must be there."""
+    if values.get(key) is None:
+        wrong(f"{path}{key}", f"is required and must be {NAMES[kind]}", code="missing_field")
+    return expect(values[key], kind, f"{path}{key}")
+
+
+def expect(value: object, kind: type[T], path: str) -> T:
+    """Return `value` if it is of JSON's `kind`. A whole number is a number, true is neither."""
+    if isinstance(value, bool) and kind is not bool:
+        wrong(path, f"must be {NAMES[kind]}, not a boolean")
+    if kind is float and isinstance(value, int):
+        return value  # type: ignore[return-value]  # JSON does not tell 1 from 1.0
+    if not isinstance(value, kind):
+        wrong(path, f"must be {NAMES[kind]}, not {_what(value)}")
+    return value
+
+
+def wrong(path: str, why: str, *, code: str = "invalid_value") -> NoReturn:
+    """Refuse the request because of one field."""
+    raise InvalidRequest(f"{path} {why}.", code=code, param=path)
+
+
+def _what(value: object) -> str:
+    return "null" if value is None else NAMES.get(type(value), "that")

@@ -1,0 +1,76 @@
+"""Lists of models, in each dialect's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from claude_gateway.types.models import ModelInfo, Price
+
+
+def openai_model(model: ModelInfo) -> dict[str, object]:
+    """One entry of OpenAI's list."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+        "display_name": model.title,
+    }
+
+
+def anthropic_model(model: ModelInfo) -> dict[str, object]:
+    """One entry of Anthropic's list."""
+    released = datetime.fromtimestamp(model.created, UTC)
+    return {
+        "type": "model",
+        "id": model.id,
+        "display_name": model.title,
+        "created_at": released.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "max_input_tokens": model.max_input_tokens,
+        "max_tokens": model.max_tokens,
+    }
+
+
+def anthropic_page(models: Sequence[ModelInfo]) -> dict[str, object]:
+    """Anthropic's list, as one page that holds everything."""
+    return {
+        "data": [anthropic_model(model) for model in models],
+        "has_more": False,
+        "first_id": models[0].id if models else None,
+        "last_id": models[-1].id if models else None,
+    }
+
+
+def capability(model: ModelInfo, aliases: Sequence[str], today: date) -> dict[str, object]:
+    """All that is known of a model. Prices are US dollars per million tokens, null if unknown."""
+    return {
+        "id": model.id,
+        "name": model.title,
+        "description": model.description,
+        "max_tokens": model.max_tokens,
+        "max_input_tokens": model.max_input_tokens,
+        "supports_streaming": model.streaming,
+        "supports_tools": model.tools,
+        "supports_vision": model.vision,
+        "supports_thinking": model.thinking != "none",
+        "pricing": _pricing(model.price),
+        "lifecycle": {
+            "status": model.status(today),
+            "released": model.released.isoformat() if model.released else None,
+            "retires": model.retires.isoformat() if model.retires else None,
+        },
+        "aliases": list(aliases),
+    }
+
+
+def _pricing(price: Price | None) -> dict[str, object]:
+    return {
+        "currency": "USD",
+        "per_tokens": 1_000_000,
+        "input": price.input if price else None,
+        "output": price.output if price else None,
+        "cache_read": price.cache_read if price else None,
+        "cache_write_5m": price.cache_write_5m if price else None,
+        "cache_write_1h": price.cache_write_1h if price else None,
+    }

@@ -1,0 +1,58 @@
+"""A whole answer as a `chat.completion`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from claude_gateway import sse
+from claude_gateway.dialects.openai import endings
+from claude_gateway.types.usage import Usage
+
+
+def completion(message: Mapping[str, object], created: int) -> dict[str, object]:
+    """Translate Anthropic's message; `created` is in seconds since 1970."""
+    blocks = _blocks(message)
+    calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
+    texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
+    thoughts = [str(b.get("thinking", "")) for b in blocks if b.get("type") == "thinking"]
+    said: dict[str, object] = {
+        "role": "assistant",
+        "content": "".join(texts) if texts or not calls else None,
+        "refusal": endings.refusal(message),
+    }
+    if any(thoughts):
+        said["reasoning_content"] = "".join(thoughts)
+    if calls:
+        said["tool_calls"] = calls
+    return {
+        "id": f"chatcmpl-{message.get('id', '')}",
+        "object": "chat.completion",
+        "created": created,
+        "model": message.get("model"),
+        "choices": [
+            {
+                "index": 0,
+                "message": said,
+                "logprobs": None,
+                **endings.finish(message, has_calls=bool(calls)),
+            }
+        ],
+        "usage": endings.usage(Usage.from_wire(message.get("usage"))),
+    }
+
+
+def _blocks(message: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    content = message.get("content")
+    return [b for b in content if isinstance(b, Mapping)] if isinstance(content, list) else []
+
+
+def _call(block: Mapping[str, object]) -> dict[str, object]:
+    given = block.get("input")
+    return {
+        "id": block.get("id"),
+        "type": "function",
+        "function": {
+            "name": block.get("name"),
+            "arguments": given if isinstance(given, str) else sse.compact(given or {}).decode(),
+        },
+    }

@@ -1,0 +1,57 @@
+"""Why an answer ended, and what it used, in OpenAI's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from claude_gateway.types.usage import Usage
+
+FINISH_REASONS: Mapping[str, str] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+
+def finish(delta: Mapping[str, object], *, has_calls: bool) -> dict[str, object]:
+    """Translate a `stop_reason` with what belongs to it, as fields of a choice.
+
+    A reason from the future ends as `stop`, or as `tool_calls` when a call is waiting, and is
+    shown raw in `x_stop_reason`: a pending call must never be lost.
+    """
+    reason = delta.get("stop_reason")
+    known = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
+    choice: dict[str, object] = {
+        "finish_reason": known or ("tool_calls" if has_calls else "stop"),
+    }
+    if known is None:
+        choice["x_stop_reason"] = reason
+    if delta.get("stop_sequence") is not None:
+        choice["stop_sequence"] = delta["stop_sequence"]
+    return choice
+
+
+def refusal(delta: Mapping[str, object]) -> str | None:
+    """Return why the model refused, when it did and says so."""
+    if delta.get("stop_reason") != "refusal":
+        return None
+    details = delta.get("stop_details")
+    reason = details.get("explanation") if isinstance(details, Mapping) else None
+    return reason if isinstance(reason, str) and reason else "The model refused to answer."
+
+
+def usage(used: Usage) -> dict[str, object]:
+    """Count as OpenAI does: the prompt includes what was cached, and the total is the sum."""
+    return {
+        "prompt_tokens": used.prompt_tokens,
+        "completion_tokens": used.output_tokens,
+        "total_tokens": used.total_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": used.cache_read_input_tokens,
+            "cache_write_tokens": used.cache_creation_input_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": used.thinking_tokens},
+    }

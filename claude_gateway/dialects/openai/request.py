@@ -1,0 +1,160 @@
+"""A chat request, read and translated to the parameters of the Messages API.
+
+Parameters that Claude does not have are accepted and listed in `ignored`, so that the caller can be
+told; nothing is sent upstream that the client did not ask for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.openai.messages import conversation
+from claude_gateway.dialects.openai.tools import choice, stand_ins, tools
+from claude_gateway.types.models import ModelInfo
+
+MOST_STOPS = 4
+
+# OpenAI's own, without an equivalent here. Any other unknown field is ignored in silence, as
+# OpenAI's clients expect of extensions.
+REPORTED = frozenset(
+    {
+        "seed",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "frequency_penalty",
+        "presence_penalty",
+        "modalities",
+        "audio",
+        "prediction",
+        "verbosity",
+        "web_search_options",
+        "response_format",
+        "reasoning_effort",
+        "store",
+        "metadata",
+        "prompt_cache_key",
+        "functions",
+        "function_call",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What does not depend on the model that will answer."""
+
+    fields: Mapping[str, object]
+    model: str | None
+    stream: bool
+    include_usage: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """Parameters for the Messages API, and the client's parameters that have no place in it."""
+
+    params: dict[str, object]
+    ignored: tuple[str, ...]
+
+
+def read(fields: Mapping[str, object]) -> ChatRequest:
+    """Read what is needed before the model is known. Raises InvalidRequest naming the field."""
+    options = optional(fields, "stream_options", dict) or {}
+    count = optional(fields, "n", int)
+    if count not in (None, 1):
+        wrong("n", "must be 1: Claude gives one answer to a request", code="unsupported_value")
+    return ChatRequest(
+        fields,
+        optional(fields, "model", str),
+        bool(optional(fields, "stream", bool)),
+        bool(optional(options, "include_usage", bool, "stream_options.")),
+    )
+
+
+def translate(request: ChatRequest, model: ModelInfo) -> Translated:
+    """Translate for one model. Raises InvalidRequest naming the field that is wrong."""
+    fields = request.fields
+    talk = conversation(required(fields, "messages", list), optional(fields, "system_prompt", str))
+    ignored = [key for key in fields if key in REPORTED and fields[key] not in (None, [], {})]
+    params: dict[str, object] = {"max_tokens": _max_tokens(fields, model)}
+    if talk.system:
+        params["system"] = talk.system
+    params["messages"] = talk.messages
+    if stops := _stops(fields):
+        params["stop_sequences"] = stops
+    params |= _sampling(fields, model, ignored)
+    params |= _tools(fields, model, talk.tool_names, ignored)
+    if user := optional(fields, "safety_identifier", str) or optional(fields, "user", str):
+        params["metadata"] = {"user_id": hashlib.sha256(user.encode()).hexdigest()}
+    params |= _tier(fields, ignored)
+    return Translated(params, tuple(sorted(ignored)))
+
+
+def _max_tokens(fields: Mapping[str, object], model: ModelInfo) -> int:
+    for key in ("max_completion_tokens", "max_tokens"):
+        asked = optional(fields, key, int)
+        if asked is not None:
+            if asked < 1:
+                wrong(key, "must be at least 1")
+            return min(asked, model.max_tokens)
+    return model.max_tokens
+
+
+def _stops(fields: Mapping[str, object]) -> list[str]:
+    stop = fields.get("stop")
+    if stop is None:
+        return []
+    stops = [stop] if isinstance(stop, str) else expect(stop, list, "stop")
+    if len(stops) > MOST_STOPS:
+        wrong("stop", f"must have at most {MOST_STOPS} entries")
+    return [text for i, text in enumerate(stops) if expect(text, str, f"stop[{i}]").strip()]
+
+
+def _sampling(
+    fields: Mapping[str, object], model: ModelInfo, ignored: list[str]
+) -> dict[str, object]:
+    """Pass temperature or top_p on, never both and never to a model that refuses them."""
+    sampling: dict[str, object] = {}
+    for key, most in (("temperature", 2), ("top_p", 1)):
+        value = optional(fields, key, float)
+        if value is None:
+            continue
+        if not 0 <= value <= most:
+            wrong(key, f"must be between 0 and {most}")
+        if not model.sampling or sampling:
+            ignored.append(key)
+        else:
+            sampling[key] = min(value, 1)
+    return sampling
+
+
+def _tools(
+    fields: Mapping[str, object], model: ModelInfo, called: list[str], ignored: list[str]
+) -> dict[str, object]:
+    offered = tools(optional(fields, "tools", list) or [])
+    if not offered:
+        # A history with calls needs the tools that were called, or upstream refuses it.
+        return {"tools": stand_ins(called), "tool_choice": {"type": "none"}} if called else {}
+    chosen = choice(fields.get("tool_choice"), offered)
+    if not model.forced_tool_choice and chosen.get("type") in ("any", "tool"):
+        ignored.append("tool_choice")
+        chosen = {"type": "auto"}
+    if optional(fields, "parallel_tool_calls", bool) is False and chosen.get("type") != "none":
+        chosen = {**chosen, "disable_parallel_tool_use": True}
+    plain = chosen == {"type": "auto"} and fields.get("tool_choice") is None
+    return {"tools": offered} if plain else {"tools": offered, "tool_choice": chosen}
+
+
+def _tier(fields: Mapping[str, object], ignored: list[str]) -> dict[str, object]:
+    asked = optional(fields, "service_tier", str)
+    tiers = {"auto": "auto", "default": "standard_only"}
+    if asked is None:
+        return {}
+    if asked not in tiers:
+        ignored.append("service_tier")
+        return {}
+    return {"service_tier": tiers[asked]}

@@ -1,0 +1,139 @@
+"""A stream of events as `chat.completion.chunk` frames.
+
+The constant part of a text chunk is built once for each answer and the delta's JSON string is
+copied between its halves: that is the hot path, and decoding and encoding a dict for each delta
+would be most of its cost. Everything else takes the ordinary road through dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from claude_gateway import sse
+from claude_gateway.dialects.envelope import envelope
+from claude_gateway.dialects.openai import endings
+from claude_gateway.errors import GatewayError
+from claude_gateway.types.events import (
+    Accepted,
+    BlockStart,
+    BlockStop,
+    Event,
+    InputDelta,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    OtherDelta,
+    OtherEvent,
+    Ping,
+    SignatureDelta,
+    TextDelta,
+    ThinkingDelta,
+)
+from claude_gateway.types.usage import Usage
+
+HOLE = b'"\\u0000"'
+
+
+class ChatStream:
+    """Turns the events of one answer into frames. `feed` may be given any number at a time."""
+
+    def __init__(self, created: int, model: str, *, include_usage: bool) -> None:
+        """`created` is in seconds since 1970; `model` is used when upstream names none."""
+        self._chunk: dict[str, object] = {
+            "id": "chatcmpl-",
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": model,
+        }
+        self._include_usage = include_usage
+        self._before, self._after = b"", b""
+        self._calls: dict[int, int] = {}  # index among blocks → index among tool calls
+        self._silent: set[int] = set()  # calls whose arguments have not begun
+        self._ending: Mapping[str, object] = {}
+        self._usage = Usage()
+
+    def feed(self, batch: Sequence[Event]) -> bytes:
+        """Return the frames of these events, possibly none."""
+        out: list[bytes] = []
+        for event in batch:
+            if type(event) is TextDelta:
+                literal = event.literal
+                if literal is None:
+                    literal = sse.literal(event.text)
+                if literal:
+                    out += (self._before, literal, self._after)
+            else:
+                out.append(self._frame(event))
+        return b"".join(out)
+
+    def fail(self, error: GatewayError, request_id: str) -> bytes:
+        """Return what ends a stream that went wrong: an error, no finish_reason, then the end."""
+        return sse.data(envelope(error, request_id)) + sse.DONE
+
+    def _frame(self, event: Event) -> bytes:  # noqa: C901, PLR0911  # one arm for each kind of event
+        match event:
+            case TextDelta():
+                return b""  # feed() has dealt with it
+            case ThinkingDelta(_, text):
+                return self._delta({"reasoning_content": text}) if text else b""
+            case InputDelta(index, partial):
+                return self._arguments(index, partial)
+            case BlockStart(index, block):
+                return self._block(index, block)
+            case BlockStop(index):
+                # A call without arguments streams none; "" is not JSON, {} is.
+                return self._arguments(index, "{}") if index in self._silent else b""
+            case MessageStart(message):
+                return self._start(message)
+            case MessageDelta(delta, usage):
+                self._ending = delta
+                self._usage = Usage.from_wire(usage, self._usage)
+                return b""
+            case MessageStop():
+                return self._end()
+            case Accepted() | SignatureDelta() | OtherDelta() | Ping() | OtherEvent():
+                return b""
+
+    def _start(self, message: Mapping[str, object]) -> bytes:
+        self._chunk["id"] = f"chatcmpl-{message.get('id', '')}"
+        self._chunk["model"] = message.get("model") or self._chunk["model"]
+        self._usage = Usage.from_wire(message.get("usage"))
+        frame = self._delta({"content": "\0"})
+        before, _, after = frame.rpartition(HOLE)
+        self._before, self._after = before + b'"', b'"' + after
+        return self._delta({"role": "assistant", "content": ""})
+
+    def _block(self, index: int, block: Mapping[str, object]) -> bytes:
+        if block.get("type") == "text":
+            text = block.get("text")
+            return self._delta({"content": text}) if isinstance(text, str) and text else b""
+        if block.get("type") != "tool_use":
+            return b""
+        number = self._calls[index] = len(self._calls)
+        self._silent.add(index)
+        function = {"name": block.get("name"), "arguments": ""}
+        call = {"index": number, "id": block.get("id"), "type": "function", "function": function}
+        return self._delta({"tool_calls": [call]})
+
+    def _arguments(self, index: int, partial: str) -> bytes:
+        if index not in self._calls or not partial:
+            return b""
+        self._silent.discard(index)
+        function = {"arguments": partial}
+        return self._delta({"tool_calls": [{"index": self._calls[index], "function": function}]})
+
+    def _end(self) -> bytes:
+        reason = endings.refusal(self._ending)
+        said = self._delta({"refusal": reason}) if reason else b""
+        last = self._delta({}, endings.finish(self._ending, has_calls=bool(self._calls)))
+        counted = b""
+        if self._include_usage:
+            counted = sse.data({**self._chunk, "choices": [], "usage": endings.usage(self._usage)})
+        return said + last + counted + sse.DONE
+
+    def _delta(
+        self, delta: Mapping[str, object], ending: Mapping[str, object] | None = None
+    ) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
+        chunk = {**self._chunk, "choices": [{**choice, **(ending or {})}]}
+        return sse.data({**chunk, "usage": None} if self._include_usage else chunk)

@@ -1,0 +1,58 @@
+"""Tools and the choice among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from claude_gateway.dialects.fields import expect, optional, required, wrong
+
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
+
+
+def tools(offered: Sequence[object]) -> list[dict[str, object]]:
+    """Translate function tools, in the client's order."""
+    return [_tool(tool, f"tools[{i}]") for i, tool in enumerate(offered)]
+
+
+def stand_ins(names: Sequence[str]) -> list[dict[str, object]]:
+    """Describe tools of which only the names are known, from calls in the history."""
+    return [{"name": name, "input_schema": ANYTHING} for name in names]
+
+
+def choice(asked: object, offered: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """Translate `tool_choice`."""
+    words = {None: "auto", "auto": "auto", "none": "none", "required": "any"}
+    if asked is None or isinstance(asked, str):
+        if asked not in words:
+            wrong("tool_choice", "must be auto, none, required or a function")
+        return {"type": words[asked]}
+    picked = expect(asked, dict, "tool_choice")
+    if picked.get("type") != "function":
+        wrong("tool_choice.type", "must be 'function'", code="unsupported_value")
+    function = required(picked, "function", dict, "tool_choice.")
+    name = required(function, "name", str, "tool_choice.function.")
+    if name not in [tool["name"] for tool in offered]:
+        wrong("tool_choice.function.name", f"names {name[:100]!r}, which is not in tools")
+    return {"type": "tool", "name": name}
+
+
+def _tool(tool: object, path: str) -> dict[str, object]:
+    declared = expect(tool, dict, path)
+    if declared.get("type") != "function":
+        wrong(f"{path}.type", "must be 'function'", code="unsupported_value")
+    function = required(declared, "function", dict, f"{path}.")
+    name = required(function, "name", str, f"{path}.function.")
+    if not NAME.fullmatch(name):
+        wrong(f"{path}.function.name", "must be 1 to 128 letters, digits, '_' or '-'")
+    translated: dict[str, object] = {"name": name}
+    if description := optional(function, "description", str, f"{path}.function."):
+        translated["description"] = description
+    schema = optional(function, "parameters", dict, f"{path}.function.") or ANYTHING
+    translated["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
+    if (strict := optional(function, "strict", bool, f"{path}.function.")) is not None:
+        translated["strict"] = strict
+    if cache_control := declared.get("cache_control"):
+        translated["cache_control"] = cache_control
+    return translated

@@ -1,0 +1,107 @@
+"""Fold a stream of events into the message that upstream would have sent in one piece."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from claude_gateway.errors import UpstreamError
+from claude_gateway.types.events import (
+    Accepted,
+    BlockStart,
+    BlockStop,
+    Event,
+    InputDelta,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    OtherDelta,
+    OtherEvent,
+    Ping,
+    SignatureDelta,
+    TextDelta,
+    ThinkingDelta,
+)
+from claude_gateway.types.requests import Answer
+
+
+class Fold:
+    """Add every event, then ask for the answer."""
+
+    def __init__(self) -> None:
+        self._headers: Mapping[str, str] = {}
+        self._message: dict[str, object] = {}
+        self._blocks: dict[int, dict[str, object]] = {}
+        self._pieces: dict[int, dict[str, list[str]]] = {}
+        self._complete = False
+
+    def add(self, event: Event) -> None:  # noqa: C901  # one arm for each kind of event
+        """Take one event into account."""
+        match event:
+            case TextDelta():
+                self._append(event.index, "text", event.text)
+            case ThinkingDelta(index, text):
+                self._append(index, "thinking", text)
+            case SignatureDelta(index, signature):
+                self._append(index, "signature", signature)
+            case InputDelta(index, partial):
+                self._append(index, "input", partial)
+            case BlockStart(index, block):
+                self._blocks[index] = dict(block)
+            case OtherDelta(index, delta):
+                self._other(index, delta)
+            case MessageStart(message):
+                self._message = dict(message)
+            case MessageDelta(delta, usage):
+                self._message |= delta
+                self._message["usage"] = {**_mapping(self._message.get("usage")), **usage}
+            case MessageStop():
+                self._complete = True
+            case Accepted(headers):
+                self._headers = headers
+            case BlockStop() | Ping() | OtherEvent():
+                pass
+
+    def answer(self) -> Answer:
+        """Return the whole message. Raises UpstreamError when its end is missing."""
+        if not self._complete:
+            raise UpstreamError(
+                "The model's service closed the stream before the answer was whole."
+            )
+        content = [self._finished(index) for index in sorted(self._blocks)]
+        return Answer(b"", {**self._message, "content": content}, self._headers)
+
+    def _append(self, index: int, key: str, piece: str) -> None:
+        self._pieces.setdefault(index, {}).setdefault(key, []).append(piece)
+
+    def _other(self, index: int, delta: Mapping[str, object]) -> None:
+        citation = delta.get("citation")
+        if citation is not None and index in self._blocks:
+            known = self._blocks[index].get("citations")
+            self._blocks[index]["citations"] = [
+                *(known if isinstance(known, list) else ()),
+                citation,
+            ]
+
+    def _finished(self, index: int) -> dict[str, object]:
+        block = self._blocks[index]
+        for key, pieces in self._pieces.get(index, {}).items():
+            text = "".join(pieces)
+            if key == "input":
+                block["input"] = _input(text)
+            else:
+                start = block.get(key)
+                block[key] = (start if isinstance(start, str) else "") + text
+        return block
+
+
+def _input(text: str) -> object:
+    """Return the call's input; text that max_tokens cut short is no JSON and stays text."""
+    try:
+        return json.loads(text) if text.strip() else {}
+    except ValueError:
+        return text
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

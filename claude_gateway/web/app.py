@@ -1,0 +1,63 @@
+"""Put the app together. The only place that knows everything."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from claude_gateway.web import about, chat, messages, middlewares, models
+from claude_gateway.web.cors import cors_headers
+from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
+
+PUBLIC = RouteRule(public=True)
+NATIVE = RouteRule(overload_status=529)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint and its guard. GET also answers HEAD."""
+
+    method: str
+    path: str
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    rule: RouteRule = GUARDED
+
+
+ROUTES = (
+    Route("GET", "/", about.root, PUBLIC),
+    Route("GET", "/health", about.health, PUBLIC),
+    Route("GET", "/readiness", about.readiness, PUBLIC),
+    Route("GET", "/v1", about.v1),
+    Route("GET", "/v1/models", models.list_models),
+    Route("GET", "/v1/models/capabilities", models.capabilities),
+    Route("GET", "/v1/models/{model_id}", models.get_model),
+    Route("POST", "/v1/chat/completions", chat.chat_completions),
+    Route("POST", "/v1/messages", messages.messages, NATIVE),
+    Route("POST", "/v1/messages/count_tokens", messages.count_tokens, NATIVE),
+)
+
+
+def create_app(gateway: Gateway, routes: Sequence[Route] = ROUTES) -> web.Application:
+    """Build the app around a gateway whose parts are open."""
+    # Bodies are bounded in read_json_body, which knows our envelope; this is only the net below.
+    app = web.Application(middlewares=middlewares.ALL, client_max_size=64 * 2**20)
+    app[GATEWAY] = gateway
+    for route in routes:
+        resource = app.router.add_resource(route.path)
+        methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+        for method in methods:
+            gateway.rules[resource.add_route(method, route.handler)] = route.rule
+    app.on_response_prepare.append(_sign)
+    return app
+
+
+async def _sign(request: web.Request, response: web.StreamResponse) -> None:
+    """Put on every answer what every answer has."""
+    headers = response.headers
+    headers["x-request-id"] = headers["request-id"] = request[REQUEST_ID]
+    headers["Server"] = about.NAME
+    headers["X-Content-Type-Options"] = "nosniff"
+    for name, value in cors_headers(request, request.app[GATEWAY].cors_origins):
+        headers[name] = value

@@ -1,0 +1,99 @@
+"""One client connection: what aiohttp's own leaves open, closed.
+
+aiohttp waits for the rest of half-sent headers as long as for a new request, and answers what its
+parser refuses below every middleware, in plain text that may quote the request. Both are ours here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import cast
+
+from aiohttp import web
+
+from claude_gateway.errors import GatewayError, InternalError, InvalidRequest
+from claude_gateway.web.middlewares import new_request_id
+from claude_gateway.web.replies import failure
+
+log = logging.getLogger(__name__)
+
+# With this many connections open, half-sent headers are given a fraction of the patience.
+CROWD, IN_A_CROWD = 1_000, 3
+
+
+class Connection(web.RequestHandler):
+    """Speaks HTTP/1.1 with one client. `header_patience` is in seconds."""
+
+    __slots__ = ("_header_patience", "_late", "_request_id")
+
+    def __init__(
+        self, server: web.Server, *, loop: asyncio.AbstractEventLoop, header_patience: float
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=cast("logging.Logger", None),  # aiohttp takes None; its annotation does not
+            keepalive_timeout=75,
+            lingering_time=5,
+            logger=log,
+        )
+        self._header_patience = header_patience
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:  # headers are complete
+            self._stop_waiting()
+        elif self._late is None and not self._request_in_progress:
+            self._expect_headers()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what no middleware saw. The request may hold a key, so none of it is quoted."""
+        error: GatewayError = InvalidRequest(
+            "The request is not valid HTTP.", code="invalid_http_request"
+        )
+        if status >= InternalError.status:
+            error = InternalError("The gateway failed. The log says why, under this request id.")
+        name = new_request_id()
+        log.warning(
+            "a request could not be read",
+            extra={"fields": {"request_id": name, "status": status, "reason": type(exc).__name__}},
+        )
+        response = failure(error, name)
+        response.headers.update(
+            {"x-request-id": name, "request-id": name, "Access-Control-Allow-Origin": "*"}
+        )
+        response.force_close()
+        return response
+
+    def _expect_headers(self) -> None:
+        server = self._manager
+        crowded = server is not None and len(server._connections) > CROWD  # noqa: SLF001
+        patience = self._header_patience / (IN_A_CROWD if crowded else 1)
+        self._late = self._loop.call_later(patience, self._too_late)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _too_late(self) -> None:
+        self._late = None
+        if not self._request_in_progress and not self._messages:
+            self.force_close()

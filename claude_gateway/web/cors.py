@@ -1,0 +1,39 @@
+"""Cross-origin headers, on every answer.
+
+Permissive by default: no cookie is ever a credential here, so a foreign page can read only what is
+public or what it has a key for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+HEADERS = (
+    "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
+    "Idempotency-Key, Last-Event-ID, x-gateway-strict"
+)
+EXPOSED = (
+    "x-request-id, request-id, retry-after, x-run-id, x-gateway-model-remapped, "
+    "x-gateway-ignored-params"
+)
+
+
+def cors_headers(request: web.Request, allowed: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the headers for one answer; `allowed` is `*` or a list of origins."""
+    origin = request.headers.get("Origin")
+    if "*" in allowed:
+        yield "Access-Control-Allow-Origin", "*"
+    else:
+        # An unlisted origin is told a listed one, which its browser then refuses.
+        yield "Access-Control-Allow-Origin", origin if origin in allowed else allowed[0]
+        yield "Vary", "Origin"
+    if origin is not None:
+        yield "Access-Control-Expose-Headers", EXPOSED
+    if request.method == "OPTIONS":
+        asked = request.headers.get("Access-Control-Request-Headers")
+        yield "Access-Control-Allow-Methods", METHODS
+        yield "Access-Control-Allow-Headers", f"{HEADERS}, {asked}" if asked else HEADERS
+        yield "Access-Control-Max-Age", "600"

@@ -1,0 +1,71 @@
+"""What every request meets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from claude_gateway.access.door import Door
+from claude_gateway.engine import Engine
+from claude_gateway.models.catalogue import Catalogue, Resolved
+from claude_gateway.settings import Settings
+from claude_gateway.types.principals import Principal
+from claude_gateway.types.runs import Run
+from claude_gateway.web.health_board import HealthBoard
+from claude_gateway.web.pulse import Pulse
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """How a route is guarded, and how it says that upstream is overloaded."""
+
+    public: bool = False
+    overload_status: int = 503
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything of one start, put together by `create_app` and read by the handlers."""
+
+    settings: Settings
+    catalogue: Catalogue
+    engine: Engine
+    door: Door
+    health: HealthBoard
+    pulse: Pulse
+    cors_origins: tuple[str, ...]
+    body_timeout: float
+    demo: bool
+    backends: tuple[str, ...]
+    rules: dict[web.AbstractRoute, RouteRule] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    live: set[asyncio.Task[object]] = field(default_factory=set)
+    draining: bool = False
+    interrupting: bool = False
+
+
+GATEWAY = web.AppKey("gateway", Gateway)
+REQUEST_ID = web.RequestKey("request_id", str)
+PRINCIPAL = web.RequestKey("principal", Principal)
+RUN = web.RequestKey("run", Run)
+
+GUARDED = RouteRule()
+
+
+def begin_run(request: web.Request, resolved: Resolved, *, stream: bool) -> Run:
+    """Open the account of a turn that this request asks for."""
+    run = Run(
+        id=f"run_{secrets.token_hex(16)}",
+        principal=request[PRINCIPAL],
+        model=resolved.model.id,
+        backend=resolved.backend.name,
+        request_id=request[REQUEST_ID],
+        stream=stream,
+        started=time.monotonic(),
+    )
+    request[RUN] = run
+    return run

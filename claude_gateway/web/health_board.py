@@ -1,0 +1,92 @@
+"""Health, looked at in the background, so that asking for it is always fast."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from claude_gateway.interfaces import HealthCheck
+from claude_gateway.types.health import Health
+
+log = logging.getLogger(__name__)
+
+# What `/health` always lists; what is not configured has nothing to be ill with.
+ALWAYS = ("database", "anthropic_api", "mcp_servers", "disk_space", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a check said, and when (monotonic seconds)."""
+
+    health: Health
+    at: float
+
+
+class HealthBoard:
+    """The latest look of each check."""
+
+    def __init__(
+        self, checks: Mapping[str, HealthCheck], *, every: float = 30, patience: float = 10
+    ) -> None:
+        """`every` and `patience` are seconds: between looks, and for one look to end."""
+        self._checks = dict(checks)
+        self._every = every
+        self._patience = patience
+        self._looks: dict[str, Look] = {}
+
+    def summary(self) -> dict[str, bool]:
+        """Every line as good or bad; a check that has not answered yet counts as good."""
+        return {name: self._ok(name) for name in dict.fromkeys((*ALWAYS, *self._checks))}
+
+    def details(self) -> dict[str, object]:
+        """Why, and how many seconds ago somebody looked."""
+        now = time.monotonic()
+        return {
+            name: {
+                "ok": self._ok(name),
+                "detail": look.health.detail
+                if (look := self._looks.get(name))
+                else self._why(name),
+                "age_seconds": round(now - look.at, 1) if look else None,
+            }
+            for name in self.summary()
+        }
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[None]:
+        """Look again and again, one task for each check: a slow one delays nobody."""
+        tasks = [asyncio.create_task(self._watch(n, c)) for n, c in self._checks.items()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _watch(self, name: str, check: HealthCheck) -> None:
+        while True:
+            self._looks[name] = Look(await self._look(name, check), time.monotonic())
+            await asyncio.sleep(self._every)
+
+    async def _look(self, name: str, check: HealthCheck) -> Health:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await check.check()
+        except TimeoutError:
+            return Health(False, f"no answer within {self._patience:g} s")
+        except Exception:
+            log.exception("a health check failed", extra={"check": name})
+            return Health(False, "the check itself failed; the log says why")
+
+    def _ok(self, name: str) -> bool:
+        look = self._looks.get(name)
+        return look.health.ok if look else True
+
+    def _why(self, name: str) -> str:
+        return "not looked at yet" if name in self._checks else "not configured"

@@ -1,0 +1,43 @@
+"""GET /v1/models, one model, and their capabilities."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from claude_gateway.dialects.model_lists import (
+    anthropic_model,
+    anthropic_page,
+    capability,
+    openai_model,
+)
+from claude_gateway.errors import NotFound
+from claude_gateway.web.chat import notes
+from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.replies import json_reply
+
+
+async def list_models(request: web.Request) -> web.StreamResponse:
+    """List what is served, in the shape of the API that the client speaks."""
+    models = request.app[GATEWAY].catalogue.models
+    if "anthropic-version" in request.headers:
+        return json_reply(anthropic_page(models))
+    return json_reply({"object": "list", "data": [openai_model(model) for model in models]})
+
+
+async def get_model(request: web.Request) -> web.StreamResponse:
+    """Describe one model; its other names are understood."""
+    resolved = request.app[GATEWAY].catalogue.resolve(request.match_info["model_id"])
+    shape = anthropic_model if "anthropic-version" in request.headers else openai_model
+    return json_reply(shape(resolved.model), headers=notes(resolved))
+
+
+async def capabilities(request: web.Request) -> web.StreamResponse:
+    """Say of every model what it can do and what it costs."""
+    catalogue = request.app[GATEWAY].catalogue
+    today = datetime.now(UTC).date()
+    models = [capability(m, catalogue.aliases_of(m.id), today) for m in catalogue.models]
+    if not models:
+        raise NotFound("No backend serves any model.", code="model_not_found")
+    return json_reply({"object": "list", "models": models})

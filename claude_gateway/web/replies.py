@@ -1,0 +1,43 @@
+"""JSON answers and failures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from claude_gateway import sse
+from claude_gateway.dialects.envelope import envelope
+from claude_gateway.errors import GatewayError, Overloaded, RateLimited, Unauthorized
+
+SERVER_TROUBLE = 500
+
+
+def json_reply(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Compact JSON."""
+    return bytes_reply(sse.compact(value), status, headers)
+
+
+def bytes_reply(
+    body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """JSON that is bytes already."""
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+def failure(
+    error: GatewayError, request_id: str, overload_status: int = Overloaded.status
+) -> web.Response:
+    """The envelope, with the headers that the official clients obey when they try again."""
+    status = overload_status if isinstance(error, Overloaded) else error.status
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, RateLimited) or status >= SERVER_TROUBLE:
+        headers["x-should-retry"] = "true" if error.should_retry else "false"
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return json_reply(envelope(error, request_id, status), status, headers)

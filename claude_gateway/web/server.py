@@ -1,0 +1,145 @@
+"""Serve: listen, tell when ready, drain when asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from aiohttp import web
+
+from claude_gateway.access import places
+from claude_gateway.access.door import Door, Rules
+from claude_gateway.defaults import settings as names
+from claude_gateway.engine import Engine
+from claude_gateway.models.catalogue import Catalogue
+from claude_gateway.models.table import shipped
+from claude_gateway.plugins import Plugins
+from claude_gateway.registry import Registry, open_registry
+from claude_gateway.settings import Settings
+from claude_gateway.web.app import create_app
+from claude_gateway.web.connection import Connection
+from claude_gateway.web.gateway import Gateway
+from claude_gateway.web.health_board import HealthBoard
+from claude_gateway.web.pulse import Pulse
+
+BACKLOG = 4096
+ROUTE_TABLE = Path("/proc/net/route")
+
+
+def build_gateway(settings: Settings, registry: Registry) -> Gateway:
+    """Put the parts together that requests meet."""
+    own_name = socket.gethostname().lower()
+    hosts = {own_name, f"{own_name.partition('.')[0]}.local"}
+    rules = Rules(
+        settings[names.GATEWAY_AUTH],
+        frozenset(hosts | {name.lower() for name in settings[names.ALLOWED_HOSTS]}),
+        _bridge(settings[names.PUBLISHED_ON]),
+    )
+    return Gateway(
+        settings=settings,
+        catalogue=Catalogue(
+            registry.backends.values(), shipped().aliases, settings[names.DEFAULT_MODEL]
+        ),
+        engine=Engine(registry.observers, settings[names.MAX_RETRIES]),
+        door=Door(rules, registry.authenticators),
+        health=HealthBoard(registry.health_checks),
+        pulse=Pulse(settings[names.HEARTBEAT]),
+        cors_origins=settings[names.CORS_ORIGINS],
+        body_timeout=settings[names.BODY_TIMEOUT],
+        demo=not (settings[names.ANTHROPIC_API_KEY] or settings[names.ANTHROPIC_AUTH_TOKEN]),
+        backends=tuple(registry.backends),
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else is opened, so that a taken port is found at once. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def serve(
+    settings: Settings,
+    plugins: Plugins,
+    sock: socket.socket,
+    ready: Callable[[Gateway], None],
+) -> None:
+    """Serve on a bound socket until SIGTERM or SIGINT, then drain. Closes the socket."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        stack.callback(sock.close)
+        gateway = build_gateway(
+            settings, await stack.enter_async_context(open_registry(plugins, settings))
+        )
+        # handler_cancellation: a client that leaves must stop the paid stream behind it at once.
+        runner = web.AppRunner(create_app(gateway), handler_cancellation=True, shutdown_timeout=1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await stack.enter_async_context(gateway.pulse.running())
+        await stack.enter_async_context(gateway.health.watching())
+        server = await loop.create_server(
+            _connections(runner, settings), sock=sock, backlog=BACKLOG
+        )
+        _quiet_collector()
+        ready(gateway)
+        await stop.wait()
+        gateway.draining = True
+        server.close()
+        await drain(gateway, settings[names.SHUTDOWN_TIMEOUT])
+
+
+async def drain(gateway: Gateway, patience: float) -> None:
+    """Let running answers finish for `patience` seconds, then tell the others and let them go."""
+    deadline = time.monotonic() + patience
+    grace = min(1.0, patience / 4)
+    while gateway.live and (left := deadline - grace - time.monotonic()) > 0:
+        await asyncio.wait(set(gateway.live), timeout=left)
+    gateway.interrupting = True
+    for task in list(gateway.live):
+        task.cancel()
+    if gateway.live:
+        await asyncio.wait(set(gateway.live), timeout=grace)
+
+
+def _connections(runner: web.AppRunner, settings: Settings) -> Callable[[], Connection]:
+    loop = asyncio.get_running_loop()
+    patience = settings[names.HEADER_TIMEOUT]
+
+    def connect() -> Connection:
+        if runner.server is None:
+            raise ConnectionAbortedError("the server is stopping")
+        return Connection(runner.server, loop=loop, header_patience=patience)
+
+    return connect
+
+
+def _bridge(published_on: str) -> str | None:
+    """In a container whose port is published on loopback only, its bridge is this machine."""
+    if not published_on or not places.is_loopback_address(published_on):
+        return None
+    try:
+        return places.default_gateway(ROUTE_TABLE.read_text("ascii"))
+    except OSError:
+        return None
+
+
+def _quiet_collector() -> None:
+    """What start-up made lives for ever: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

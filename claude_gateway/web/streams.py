@@ -1,0 +1,123 @@
+"""Answer with a stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+from aiohttp import web
+
+from claude_gateway import sse
+from claude_gateway.errors import GatewayError, InternalError, Unavailable
+from claude_gateway.types.events import Event
+from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
+
+log = logging.getLogger(__name__)
+
+
+class Encoder(Protocol):
+    """A dialect's way to write events."""
+
+    def feed(self, batch: Sequence[Event]) -> bytes:
+        """Return the frames of these events, possibly none."""
+        ...
+
+    def fail(self, error: GatewayError, request_id: str) -> bytes:
+        """Return the frames that end a stream that went wrong."""
+        ...
+
+
+class _Response(web.StreamResponse):
+    # The head leaves together with the first frames, in one packet and one system call.
+    _send_headers_immediately = False
+
+
+class EventStream:
+    """A response that is committed by its first bytes: until then an error is still a status."""
+
+    def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
+        self.last_write = time.monotonic()
+        self._request = request
+        self._response = _Response(headers={**sse.HEADERS, **headers})
+        self._committing = asyncio.Lock()
+        self.committed = False
+
+    async def send(self, data: bytes) -> None:
+        """Write; waits only while the client is far behind."""
+        if not self.committed:
+            await self._commit()
+        self.last_write = time.monotonic()
+        await self._response.write(data)
+
+    async def beat(self) -> None:
+        """Write a comment. A client that has left is noticed elsewhere."""
+        try:
+            await self.send(sse.PING)
+        except (ConnectionError, RuntimeError):
+            log.debug("no one to hear the heartbeat")
+
+    async def end(self) -> web.StreamResponse:
+        """Finish the response."""
+        await self._response.write_eof()
+        return self._response
+
+    async def _commit(self) -> None:
+        async with self._committing:
+            if not self.committed:
+                await self._response.prepare(self._request)
+                self.committed = True
+
+
+async def stream_reply(
+    request: web.Request,
+    batches: AsyncGenerator[Sequence[Event]],
+    encoder: Encoder,
+    headers: Mapping[str, str],
+) -> web.StreamResponse:
+    """Write every batch as it comes. Raises what went wrong while a status can still be sent.
+
+    Cancelled when the client leaves; leaving `aclosing` then lets go of upstream.
+    """
+    gateway = request.app[GATEWAY]
+    stream = EventStream(request, headers)
+    gateway.pulse.watch(stream)
+    try:
+        async with aclosing(batches):
+            async for batch in batches:
+                if data := encoder.feed(batch):
+                    await stream.send(data)
+    except ConnectionError:
+        raise
+    except BaseException as exc:
+        error = _sayable(exc, interrupting=gateway.interrupting)
+        if error is None or not stream.committed:
+            raise
+        await stream.send(encoder.fail(error, request[REQUEST_ID]))
+    finally:
+        gateway.pulse.forget(stream)
+    return await stream.end()
+
+
+def _sayable(exc: BaseException, *, interrupting: bool) -> GatewayError | None:
+    """Return what the client can be told in the stream; None when nobody is left to tell."""
+    if isinstance(exc, GatewayError):
+        return exc
+    if isinstance(exc, asyncio.CancelledError):
+        return stopping() if interrupting else None
+    if isinstance(exc, Exception):
+        log.error("a stream broke", exc_info=exc)
+        return InternalError("The gateway failed. The log says why, under this request id.")
+    return None
+
+
+def stopping() -> Unavailable:
+    """What is said to those whose answer the stop of the gateway cut short."""
+    return Unavailable(
+        "The gateway is stopping and could not wait for this answer. Try again in a moment.",
+        code="shutting_down",
+        retry_after=5,
+    )
