@@ -1,0 +1,55 @@
+# Everything a day with the gateway needs. `make` alone lists it.
+
+COMPOSE := docker compose -f deploy/compose/docker-compose.yml
+PYTHON ?=
+ARGS ?=
+export PYTHON
+
+# Options that are on in an activated environment would leak into ours.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lock up down logs ps rebuild docker clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Make .venv with the gateway, its plugins and the tools (PYTHON=python3.12 chooses)
+	@scripts/setup
+
+run: setup ## Serve on this machine
+	@exec .venv/bin/claude-gateway serve $(ARGS)
+
+test: setup ## Run all tests (ARGS="-k words" chooses)
+	@exec .venv/bin/python -m pytest $(ARGS)
+
+check: setup ## Format, lint, types, import contracts, generated pages
+	@exec scripts/check
+
+lock: ## Renew the pinned and hashed dependencies (ARGS=--upgrade takes the newest)
+	@exec $(or $(PYTHON),python3) scripts/lock $(ARGS)
+
+up: docker ## Build the image and start it in the background
+	$(COMPOSE) up --build --detach
+
+down: docker ## Stop and remove the containers; what is stored stays
+	$(COMPOSE) down
+
+logs: docker ## Follow the log
+	$(COMPOSE) logs --follow api
+
+ps: docker ## Show the state of the containers
+	$(COMPOSE) ps
+
+rebuild: docker ## Build the image anew, without any cache, and start it
+	$(COMPOSE) build --no-cache --pull
+	$(COMPOSE) up --detach --force-recreate
+
+docker:
+	@docker compose version >/dev/null 2>&1 || { \
+		echo "Docker with the compose plugin (2.24 or later) is needed here; without Docker, try: make run" >&2; exit 1; }
+
+clean: ## Remove .venv and everything else that was generated
+	rm -rf .venv build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache *.egg-info plugins/*/*.egg-info plugins/*/build
+	find claude_gateway plugins tests scripts docs -name __pycache__ -type d -prune -exec rm -rf {} +
