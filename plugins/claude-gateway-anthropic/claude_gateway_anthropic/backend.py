@@ -1,0 +1,131 @@
+"""The backend: requests up, events down."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+
+import orjson
+
+from claude_gateway import (
+    Accepted,
+    Answer,
+    Event,
+    Health,
+    ModelInfo,
+    ModelRequest,
+    UpstreamError,
+    shipped_models,
+)
+from claude_gateway_anthropic.failures import from_response, malformed
+from claude_gateway_anthropic.headers import HeaderWriter, shown
+from claude_gateway_anthropic.reader import EventReader
+from claude_gateway_anthropic.settings import Account
+from claude_gateway_anthropic.transport import Reply, Transport, open_transport
+
+OK = 200
+MESSAGES, COUNT_TOKENS, MODELS = "/v1/messages", "/v1/messages/count_tokens", "/v1/models?limit=1"
+
+
+class AnthropicBackend:
+    """Claude's models over one pool of connections."""
+
+    def __init__(self, transport: Transport, headers: HeaderWriter) -> None:
+        self._transport = transport
+        self._headers = headers
+        self._models = shipped_models()
+
+    @property
+    def models(self) -> Sequence[ModelInfo]:
+        """The models that this version knows."""
+        return self._models
+
+    def serves(self, model_id: str) -> bool:
+        """A Claude that came out after this version is upstream's to know."""
+        return model_id.startswith("claude-")
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Event]:
+        """As `stream_batches`, one by one."""
+        async with aclosing(self.stream_batches(request)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
+
+    async def stream_batches(self, request: ModelRequest) -> AsyncGenerator[Sequence[Event]]:
+        """Yield the events of each piece of the body that arrives."""
+        reply = await self._send(MESSAGES, request, stream=True)
+        try:
+            yield (Accepted(shown(reply.headers)),)
+            reader = EventReader()
+            while data := await reply.chunk():
+                if events := reader.feed(data):
+                    yield events
+                if reader.failure is not None:
+                    break
+            if (failure := reader.end()) is not None:
+                raise failure
+        finally:
+            reply.close()
+
+    async def complete(self, request: ModelRequest) -> Answer:
+        """Ask for the whole answer in one piece."""
+        return await self._whole(MESSAGES, request)
+
+    async def count_tokens(self, request: ModelRequest) -> Answer:
+        """Let upstream count; only it knows the model's tokenizer."""
+        return await self._whole(COUNT_TOKENS, request)
+
+    async def check_health(self) -> Health:
+        """Ask for one model: it needs the network and a key that works, and costs nothing."""
+        try:
+            reply = await self._transport.send("GET", MODELS, None, self._headers.plain())
+            try:
+                await reply.read()
+            finally:
+                reply.close()
+        except UpstreamError as exc:
+            return Health(False, exc.message)
+        return Health(reply.status == OK, f"GET /v1/models answered {reply.status}")
+
+    async def _whole(self, path: str, request: ModelRequest) -> Answer:
+        reply = await self._send(path, request, stream=False)
+        try:
+            body = await reply.read()
+        finally:
+            reply.close()
+        try:
+            message = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise malformed("the answer is not JSON") from None
+        if not isinstance(message, dict):
+            raise malformed("the answer is not a JSON object")
+        return Answer(body, message, shown(reply.headers))
+
+    async def _send(self, path: str, request: ModelRequest, *, stream: bool) -> Reply:
+        headers = self._headers.write(request)
+        reply = await self._transport.send("POST", path, _body(request, path, stream), headers)
+        if reply.status == OK:
+            return reply
+        try:
+            body = await reply.read()
+        finally:
+            reply.close()
+        own = request.upstream_key is not None
+        raise from_response(reply.status, body, reply.headers, own_key=own)
+
+
+@asynccontextmanager
+async def open_backend(account: Account) -> AsyncGenerator[AnthropicBackend]:
+    """Open the pool and put the backend on it."""
+    async with open_transport(account) as transport:
+        yield AnthropicBackend(transport, HeaderWriter(account))
+
+
+def _body(request: ModelRequest, path: str, stream: bool) -> bytes:
+    """Write the body; equal requests give equal bytes, which is what the prompt cache goes by."""
+    if request.raw is not None:
+        return request.raw
+    body: Mapping[str, object] = {"model": request.model, **request.params}
+    if path == MESSAGES and stream:
+        body = {**body, "stream": True}
+    return orjson.dumps(body)

@@ -1,0 +1,129 @@
+"""Upstream's failures, translated once, at this border."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+import orjson
+
+from claude_gateway import (
+    Conflict,
+    GatewayError,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    PayloadTooLarge,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    UpstreamError,
+    UpstreamTimeout,
+)
+
+# Upstream's status → our error, for those that tell the caller something.
+BY_STATUS: Mapping[int, type[GatewayError]] = {
+    400: InvalidRequest,
+    404: NotFound,
+    409: Conflict,
+    413: PayloadTooLarge,
+    422: InvalidRequest,
+    429: RateLimited,
+    503: Unavailable,
+    504: UpstreamTimeout,
+    529: Overloaded,
+}
+# The type of an error event, once the status line has long been sent.
+BY_TYPE: Mapping[str, type[GatewayError]] = {
+    "invalid_request_error": InvalidRequest,
+    "not_found_error": NotFound,
+    "request_too_large": PayloadTooLarge,
+    "rate_limit_error": RateLimited,
+    "timeout_error": UpstreamTimeout,
+    "overloaded_error": Overloaded,
+}
+AUTH, BILLING = (401, 403), 402
+LONGEST_MESSAGE = 2_000
+
+
+def from_response(
+    status: int, body: bytes, headers: Mapping[str, str], *, own_key: bool
+) -> GatewayError:
+    """Translate a refusal. `own_key` is whether the caller's own key was used."""
+    kind, message = _said(body)
+    retry_after = _seconds(headers)
+    if status in AUTH and own_key:
+        return Unauthorized(f"Anthropic does not accept your key: {message}")
+    if status in AUTH:
+        # Not the caller's fault; a 401 here would log their app out.
+        return UpstreamError(
+            f"Anthropic does not accept the gateway's key ({status}). Whoever runs this gateway "
+            "must check ANTHROPIC_API_KEY.",
+            code="upstream_auth_error",
+            should_retry=False,
+        )
+    if status == BILLING:
+        return UpstreamError(
+            f"Anthropic refuses for reasons of billing: {message}",
+            code="upstream_billing_error",
+            type="billing_error",
+            should_retry=False,
+        )
+    error = BY_STATUS.get(status, UpstreamError)
+    return error(
+        message or f"Anthropic answered with status {status}.",
+        type=kind if status in BY_STATUS and kind else None,
+        retry_after=retry_after,
+        should_retry=_asked(headers),
+    )
+
+
+def from_event(data: Mapping[str, object]) -> GatewayError:
+    """Translate an error event inside a stream."""
+    kind, message = _parts(data)
+    error = BY_TYPE.get(kind, UpstreamError)
+    return error(message or "Anthropic broke the stream off.", type=kind or None)
+
+
+def truncated(where: str) -> UpstreamError:
+    """Upstream's stream stopped where it may not."""
+    return UpstreamError(
+        f"Anthropic's stream ended {where}; the answer is not complete.", code="upstream_truncated"
+    )
+
+
+def malformed(why: str) -> UpstreamError:
+    """Upstream's stream makes no sense."""
+    return UpstreamError(f"Anthropic's stream cannot be read: {why}.", code="upstream_malformed")
+
+
+def _said(body: bytes) -> tuple[str, str]:
+    with suppress(orjson.JSONDecodeError):
+        value = orjson.loads(body)
+        if isinstance(value, dict):
+            return _parts(value)
+    return "", ""
+
+
+def _parts(value: Mapping[str, object]) -> tuple[str, str]:
+    error = value.get("error")
+    if not isinstance(error, Mapping):
+        return "", ""
+    kind, message = error.get("type"), error.get("message")
+    return (
+        kind if isinstance(kind, str) else "",
+        message[:LONGEST_MESSAGE] if isinstance(message, str) else "",
+    )
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        with suppress(KeyError, ValueError):  # absent, or a date, which the SDK rarely meets
+            value = float(headers[name]) / unit
+            if value >= 0:
+                return value
+    return None
+
+
+def _asked(headers: Mapping[str, str]) -> bool | None:
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", ""))

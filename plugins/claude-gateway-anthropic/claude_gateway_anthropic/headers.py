@@ -1,0 +1,73 @@
+"""Headers to upstream, and those of upstream's that a client may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from claude_gateway import ModelRequest, Secret, UpstreamError, __version__
+from claude_gateway_anthropic.settings import Account
+
+# The rate limits help a client to pace itself. The organization's id is nobody's business.
+SHOWN_PREFIX, UPSTREAM_ID = "anthropic-ratelimit-", "request-id"
+
+
+class HeaderWriter:
+    """Writes what authenticates and versions a call."""
+
+    def __init__(self, account: Account) -> None:
+        self._version = account.version
+        self._betas = account.betas
+        self._base = {
+            "Content-Type": "application/json",
+            "User-Agent": f"claude-gateway/{__version__}",
+        }
+        self._own = dict(_credential(account))
+
+    def plain(self) -> dict[str, str]:
+        """Headers of a call that is the gateway's own."""
+        return {**self._base, "anthropic-version": self._version, **self._own}
+
+    def write(self, request: ModelRequest) -> dict[str, str]:
+        """Headers for a client's call; what a native client sent for itself goes unchanged."""
+        headers = {**self._base, "anthropic-version": self._version, **request.headers}
+        if self._betas:
+            headers["anthropic-beta"] = _merged(request.headers.get("anthropic-beta"), self._betas)
+        if request.upstream_key is not None:
+            return {**headers, **_key(request.upstream_key)}
+        if not self._own:
+            raise UpstreamError(
+                "This gateway has no Anthropic key of its own: bring yours, or ask whoever runs it "
+                "to set ANTHROPIC_API_KEY.",
+                code="no_upstream_key",
+                should_retry=False,
+            )
+        return {**headers, **self._own}
+
+
+def shown(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the upstream headers that a client may see; ids are renamed, the request has ours."""
+    kept: dict[str, str] = {}
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower.startswith(SHOWN_PREFIX):
+            kept[lower] = value
+        elif lower == UPSTREAM_ID:
+            kept["x-upstream-request-id"] = value
+    return kept
+
+
+def _credential(account: Account) -> dict[str, str]:
+    if account.api_key:
+        return _key(account.api_key)
+    if account.auth_token:
+        return {"Authorization": f"Bearer {account.auth_token.reveal()}"}
+    return {}
+
+
+def _key(key: Secret) -> dict[str, str]:
+    return {"x-api-key": key.reveal()}
+
+
+def _merged(theirs: str | None, ours: str) -> str:
+    names = [name.strip() for name in f"{theirs or ''},{ours}".split(",")]
+    return ",".join(dict.fromkeys(name for name in names if name))

@@ -1,0 +1,156 @@
+r"""Anthropic's event stream, from bytes to events.
+
+The hot path is the text delta. One regular expression recognises the frame that the API sends and
+cuts the JSON string out of it, still encoded; whatever looks the least different takes the road
+through a JSON parser. The expression accepts only strings that are valid JSON and hold no \u
+escape, so that half a surrogate pair can never be copied to a client.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+import orjson
+
+from claude_gateway import BlockStop, Event, GatewayError, MessageStop, TextDelta
+from claude_gateway_anthropic.events import PIECES, delta_event, other_event
+from claude_gateway_anthropic.failures import from_event, malformed, truncated
+from claude_gateway_anthropic.surrogates import Joiner
+
+TEXT_FRAME = re.compile(
+    rb"event: content_block_delta\ndata: "
+    rb'\{"type":"content_block_delta","index":(\d{1,9}),'
+    rb'"delta":\{"type":"text_delta","text":"'
+    rb'((?:[^"\\\x00-\x1f]++|\\["\\/bfnrt])*+)'
+    rb'"\} *+\} *+\n\n'
+)
+# One frame may hold a whole tool input or a large result, but not everything there is. Bytes.
+LARGEST_FRAME = 64 * 2**20
+
+
+class EventReader:
+    """Feed it what arrives; it returns the events that are complete.
+
+    What goes wrong is kept in `failure`, to be raised once the events before it are delivered.
+    """
+
+    def __init__(self) -> None:
+        self.failure: GatewayError | None = None
+        self.finished = False
+        self._rest = b""
+        self._carriage_returns = False
+        self._joiner = Joiner()
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Return the events that `data` completes."""
+        if self._carriage_returns or b"\r" in data:
+            data = self._only_line_feeds(data)
+        buffer = self._rest + data if self._rest else data
+        events: list[Event] = []
+        try:
+            self._rest = buffer[self._read(buffer, events) :]
+        except GatewayError as exc:
+            self.failure = exc
+        if len(self._rest) > LARGEST_FRAME:
+            self.failure = malformed(f"one event is larger than {LARGEST_FRAME // 2**20} MB")
+        return events
+
+    def end(self) -> GatewayError | None:
+        """Say what is wrong with a stream that stops here; None when it was complete."""
+        if self.failure is None and not self.finished:
+            return truncated("in the middle of an event" if self._rest.strip() else "too early")
+        return self.failure
+
+    def _read(self, buffer: bytes, events: list[Event]) -> int:
+        """Append the complete events of `buffer`; return where the incomplete one begins."""
+        at = 0
+        match_text = TEXT_FRAME.match
+        while True:
+            match = match_text(buffer, at)
+            if match is not None and not self._joiner.waiting:
+                index, literal, frame = match.group(1, 2, 0)
+                if not literal.isascii():
+                    _check_utf8(literal)
+                events.append(TextDelta(int(index), None, literal, frame))
+                at = match.end()
+                continue
+            end = buffer.find(b"\n\n", at)
+            if end < 0:
+                return at
+            self._frame(buffer[at : end + 2], events)
+            at = end + 2
+
+    def _frame(self, frame: bytes, events: list[Event]) -> None:
+        name, payload = _fields(frame)
+        if not payload or self.finished:
+            return
+        try:
+            data = orjson.loads(payload)
+            whole = True
+        except orjson.JSONDecodeError:
+            data, whole = _lenient(payload), False  # perhaps only half a surrogate pair
+        if not isinstance(data, dict):
+            raise malformed("an event is not a JSON object")
+        kind = data.get("type") or name
+        if kind == "error":
+            raise from_event(data)
+        # Bytes that hold half a character are not passed on; the event is written anew.
+        kept = frame if whole and not self._joiner.waiting else None
+        if kind == "content_block_delta":
+            events += self._delta(data, kept)
+            return
+        event = other_event(str(kind), data, kept)
+        if isinstance(event, BlockStop) and (rest := self._joiner.leftover(event.index)):
+            events.append(TextDelta(event.index, rest))
+        self.finished = isinstance(event, MessageStop)
+        events.append(event)
+
+    def _delta(self, data: Mapping[str, object], frame: bytes | None) -> list[Event]:
+        index, delta = data.get("index"), data.get("delta")
+        if type(index) is not int or not isinstance(delta, dict):
+            raise malformed("a content_block_delta lacks its index or its delta")
+        key = PIECES.get(str(delta.get("type")))
+        piece = delta.get(key) if key else None
+        if frame is None and key and isinstance(piece, str):
+            delta = {**delta, key: self._joiner.join(index, piece)}
+            if not delta[key]:
+                return []
+        return [delta_event(index, delta, frame)]
+
+    def _only_line_feeds(self, data: bytes) -> bytes:
+        """A proxy on the way may write CRLF or CR. JSON has no raw CR, so each is a line's end."""
+        self._carriage_returns = True
+        if self._rest.endswith(b"\r"):
+            self._rest, data = self._rest[:-1], b"\r" + data
+        held = b"\r" if data.endswith(b"\r") else b""
+        data = data.removesuffix(held) if held else data
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+
+
+def _fields(frame: bytes) -> tuple[str, bytes]:
+    """Read the fields of one frame as the SSE specification says: space optional, data joined."""
+    name, data = "", []
+    for line in frame.split(b"\n"):
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"event":
+            name = value.decode("utf-8", "replace")
+        elif field == b"data":
+            data.append(value)
+    return name, b"\n".join(data)
+
+
+def _lenient(payload: bytes) -> object:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        raise malformed("an event is not JSON") from None
+
+
+def _check_utf8(literal: bytes) -> None:
+    try:
+        literal.decode()
+    except UnicodeDecodeError:
+        raise malformed("a text is not UTF-8") from None
