@@ -1,5 +1,6 @@
 """Tools for testing the gateway, its plugins and its clients. Nothing in the core imports them."""
 
+from claude_gateway.testing.backends import ModelBackendConformance
 from claude_gateway.testing.process import GatewayDidNotStart, GatewayProcess
 from claude_gateway.testing.upstream import (
     Cut,
@@ -16,6 +17,7 @@ __all__ = [
     "GatewayDidNotStart",
     "GatewayProcess",
     "Hang",
+    "ModelBackendConformance",
     "Received",
     "Reply",
     "Stream",

@@ -133,7 +133,7 @@ class ModelBackendConformance:
     async def test_leaving_early_is_quick_and_harmless(self, backend: ModelBackend) -> None:
         stream = backend.stream(self.request_for("Tell me a long story."))
         async with asyncio.timeout(self.patience):
-            await anext(stream)
+            await anext(stream, None)
         try:
             async with asyncio.timeout(LET_GO_WITHIN):
                 await stream.aclose()
@@ -147,7 +147,7 @@ class ModelBackendConformance:
     ) -> None:
         async with aclosing(backend.stream(self.request_for("Tell me a long story."))) as stream:
             for _ in range(seen):
-                await anext(stream)
+                await anext(stream, None)
             await cancel_the_wait(stream)
         check_order((await self._ask(backend)).events)
 

@@ -62,8 +62,9 @@ async def hear(events: AsyncGenerator[Event], patience: float) -> Heard:
         f"stream() must be an async generator, so that it can be closed, not {type(events)}."
     )
     heard: list[Event] = []
+    limit = asyncio.timeout(patience)
     try:
-        async with asyncio.timeout(patience) as limit, aclosing(events):
+        async with limit, aclosing(events):
             async for event in events:
                 heard.append(event)  # noqa: PERF401  # what was heard is told after a timeout
     except TimeoutError:
