@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.access import places
@@ -65,24 +65,29 @@ class Door:
             and (arrival.origin is None or places.is_local_origin(arrival.origin))
         )
 
-    async def admit(self, arrival: Arrival, keys: Collection[str]) -> Principal:
-        """Say who is asking. Raises Unauthorized; a key that is present must be right."""
+    async def admit(self, keys: Sequence[str], arrival: Callable[[], Arrival]) -> Principal:
+        """Say who is asking. Raises Unauthorized; a key that is present must be right.
+
+        `arrival` is asked for the facts only when they decide something.
+        """
+
+        def is_local() -> bool:
+            return self.is_local(arrival())
+
         if keys:
-            found = [await self._recognise(key, arrival) for key in keys]
+            found = [await self._recognise(key, is_local) for key in keys]
             return found[0]
-        if self._rules.mode == "open":
-            return OWNER
-        if self._rules.mode == "local" and self.is_local(arrival):
+        if self._rules.mode == "open" or (self._rules.mode == "local" and is_local()):
             return OWNER
         raise Unauthorized(
             "This needs an API key: send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             code="missing_api_key",
         )
 
-    async def _recognise(self, key: str, arrival: Arrival) -> Principal:
+    async def _recognise(self, key: str, is_local: Callable[[], bool]) -> Principal:
         # Characters that no key has never get as far as a comparison or a look-up.
         if 0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and " " not in key:
-            credential = Credential(Secret(key), self.is_local(arrival))
+            credential = Credential(Secret(key), is_local)
             for authenticator in self._authenticators:
                 principal = await authenticator.authenticate(credential)
                 if principal is not None:

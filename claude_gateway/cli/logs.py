@@ -47,18 +47,33 @@ class Console(logging.Formatter):
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
-    """Return what the call gave beside the event: `extra`, or one dict of fields in it."""
-    given = getattr(record, "fields", None)
-    if isinstance(given, dict):
-        return given
+    """Return what the call gave beside the event, as `extra`."""
     return {name: v for name, v in vars(record).items() if name not in _STANDARD}
+
+
+def for_a_person(form: str) -> bool:
+    """Whether `form` (auto, console or json) means lines for a person."""
+    return form == "console" or (form == "auto" and sys.stderr.isatty())
+
+
+def json_line(values: dict[str, object]) -> bytes:
+    """One line of the access log, as JSON."""
+    return compact(values) + b"\n"
+
+
+def console_line(values: dict[str, object]) -> bytes:
+    """One line of the access log, for a person."""
+    hidden = ("time", "level", "event", "request_id", "run", "method", "route", "status")
+    rest = " ".join(f"{name}={value}" for name, value in values.items() if name not in hidden)
+    moment = str(values["time"])[11:19]
+    line = f"{moment} {values['method']} {values['route']} {values['status']} {rest}"
+    return f"{line} {values['request_id']}\n".encode()
 
 
 def configure(form: str, *, debug: bool) -> None:
     """Set the root logger up; `form` is auto, console or json."""
     handler = logging.StreamHandler(sys.stderr)
-    person = form == "console" or (form == "auto" and sys.stderr.isatty())
-    handler.setFormatter(Console() if person else JsonLines())
+    handler.setFormatter(Console() if for_a_person(form) else JsonLines())
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler])
     # Not asked for on any line, and each takes a look-up for every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -8,12 +8,13 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from claude_gateway.cli.banner import banner
-from claude_gateway.cli.logs import configure
+from claude_gateway.cli.logs import configure, console_line, for_a_person, json_line
 from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
 from claude_gateway.errors import SettingsError
@@ -40,6 +41,7 @@ def serve(host: str | None, port: str | None, data_dir: str | None, workspace: s
         writable(key, settings)
     # Loading aiohttp takes most of the start; a mistake above is told before that.
     from claude_gateway.web import server  # noqa: PLC0415
+    from claude_gateway.web.access_log import AccessLog  # noqa: PLC0415
     from claude_gateway.web.gateway import Gateway  # noqa: PLC0415
 
     sock = bound(server.listen, settings)
@@ -51,7 +53,15 @@ def serve(host: str | None, port: str | None, data_dir: str | None, workspace: s
         click.echo(banner(settings, sock.getsockname()[1], counts))
         sys.stdout.flush()
 
-    run(server.serve(settings, plugins, sock, ready))
+    line = console_line if for_a_person(settings[names.LOG_FORMAT]) else json_line
+    run(server.serve(settings, plugins, sock, ready, AccessLog(line, write_log)))
+
+
+def write_log(lines: bytes) -> None:
+    """Write to standard error; nobody reading it is no reason to stop serving."""
+    with suppress(OSError):
+        sys.stderr.buffer.write(lines)
+        sys.stderr.buffer.flush()
 
 
 def writable(key: Setting[Path], settings: Settings) -> None:

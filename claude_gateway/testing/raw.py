@@ -146,12 +146,12 @@ async def ask(
         return await connection.response(bodiless=method == "HEAD")
 
 
-def chat_body(words: str = "Hello", **fields: object) -> dict[str, object]:
+def chat_body(words: str = "Hello", /, **fields: object) -> dict[str, object]:
     """A request of OpenAI's chat API."""
     return {"model": MODEL, "messages": [{"role": "user", "content": words}], **fields}
 
 
-def message_body(words: str = "Hello", **fields: object) -> dict[str, object]:
+def message_body(words: str = "Hello", /, **fields: object) -> dict[str, object]:
     """A request of Anthropic's Messages API."""
     return {**chat_body(words), "max_tokens": 100, **fields}
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self, TypeAlias
 from aiohttp import web
 
 from claude_gateway.testing import replies
-from claude_gateway.testing.wire import compact
+from claude_gateway.testing.wire import Block, compact, message, stream
 
 MESSAGES = "/v1/messages"
 HEADERS: Mapping[str, str] = {
@@ -43,11 +43,15 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer in one piece. A mapping is sent as JSON, bytes as they are."""
+    """Answer in one piece. A mapping is sent as JSON, bytes as they are.
+
+    With `after` nothing is said until the test sets it.
+    """
 
     status: int = 200
     body: bytes | Mapping[str, object] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    after: asyncio.Event | None = None
 
 
 Frame: TypeAlias = bytes | float | asyncio.Event | Hang | Cut
@@ -89,6 +93,20 @@ class Received:
 
 Answer: TypeAlias = Reply | Stream | Hang | Cut
 Step: TypeAlias = Answer | Callable[[Received], Answer]
+
+
+def answering(
+    *blocks: Block, stop_reason: str = "end_turn", usage: Mapping[str, object] | None = None
+) -> Step:
+    """Answer with these blocks, streamed or in one piece as the request wants it."""
+
+    def step(received: Received) -> Answer:
+        model = str(received.json.get("model"))
+        if received.json.get("stream"):
+            return Stream(stream(*blocks, stop_reason=stop_reason, usage=usage, model=model))
+        return Reply(body=message(*blocks, stop_reason=stop_reason, usage=usage, model=model))
+
+    return step
 
 
 class FakeAnthropic:
@@ -187,7 +205,9 @@ class FakeAnthropic:
 
     async def _answer(self, request: web.Request, received: Received) -> web.StreamResponse:
         match self._step(received):
-            case Reply(status, body, headers):
+            case Reply(status, body, headers, after):
+                if after is not None:
+                    await after.wait()
                 content = body if isinstance(body, bytes) else compact(body).encode()
                 kind = {"content-type": "application/json"}
                 return web.Response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from claude_gateway.types.secrets import Secret
@@ -9,12 +10,23 @@ from claude_gateway.types.secrets import Secret
 OWNER_ID = "owner"
 
 
-@dataclass(frozen=True, slots=True)
 class Credential:
-    """What a caller presented: one key, and whether it came from this very machine."""
+    """What a caller presented: one key, and whether it came from this very machine.
 
-    secret: Secret
-    local: bool = False
+    `local` is found out when somebody asks, because hardly anybody does.
+    """
+
+    __slots__ = ("_is_local", "secret")
+
+    def __init__(self, secret: Secret, is_local: Callable[[], bool] = bool) -> None:
+        """`is_local` is called for each look at `local`; the default says no."""
+        self.secret = secret
+        self._is_local = is_local
+
+    @property
+    def local(self) -> bool:
+        """Whether the request surely comes from this machine's own user."""
+        return self._is_local()
 
 
 @dataclass(frozen=True, slots=True)

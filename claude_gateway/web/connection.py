@@ -13,7 +13,7 @@ from typing import cast
 from aiohttp import web
 
 from claude_gateway.errors import GatewayError, InternalError, InvalidRequest
-from claude_gateway.web.middlewares import new_request_id
+from claude_gateway.ids import Ids
 from claude_gateway.web.replies import failure
 
 log = logging.getLogger(__name__)
@@ -70,10 +70,10 @@ class Connection(web.RequestHandler):
         )
         if status >= InternalError.status:
             error = InternalError("The gateway failed. The log says why, under this request id.")
-        name = new_request_id()
+        name = Ids().request()
         log.warning(
             "a request could not be read",
-            extra={"fields": {"request_id": name, "status": status, "reason": type(exc).__name__}},
+            extra={"request_id": name, "status": status, "reason": type(exc).__name__},
         )
         response = failure(error, name)
         response.headers.update(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from dataclasses import dataclass, field
 
@@ -11,10 +10,12 @@ from aiohttp import web
 
 from claude_gateway.access.door import Door
 from claude_gateway.engine import Engine
+from claude_gateway.ids import Ids
 from claude_gateway.models.catalogue import Catalogue, Resolved
 from claude_gateway.settings import Settings
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
+from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.health_board import HealthBoard
 from claude_gateway.web.pulse import Pulse
 
@@ -41,9 +42,11 @@ class Gateway:
     body_timeout: float
     demo: bool
     backends: tuple[str, ...]
+    access_log: AccessLog | None = None
+    ids: Ids = field(default_factory=Ids)
     rules: dict[web.AbstractRoute, RouteRule] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
-    live: set[asyncio.Task[object]] = field(default_factory=set)
+    live: set[asyncio.Task[object] | None] = field(default_factory=set)
     draining: bool = False
     interrupting: bool = False
 
@@ -59,7 +62,7 @@ GUARDED = RouteRule()
 def begin_run(request: web.Request, resolved: Resolved, *, stream: bool) -> Run:
     """Open the account of a turn that this request asks for."""
     run = Run(
-        id=f"run_{secrets.token_hex(16)}",
+        id=request.app[GATEWAY].ids.run(),
         principal=request[PRINCIPAL],
         model=resolved.model.id,
         backend=resolved.backend.name,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import secrets
 import time
 
 from aiohttp import web
@@ -24,8 +23,8 @@ from claude_gateway.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
-from claude_gateway.web import access_log
-from claude_gateway.web.gateway import GATEWAY, GUARDED, PRINCIPAL, REQUEST_ID
+from claude_gateway.web.access_log import describe
+from claude_gateway.web.gateway import GATEWAY, GUARDED, PRINCIPAL, REQUEST_ID, RUN
 from claude_gateway.web.replies import failure
 from claude_gateway.web.streams import stopping
 
@@ -39,22 +38,23 @@ CLIENT_CLOSED = 499
 @web.middleware
 async def request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
     """First, so that every log line and every answer has it; last to see the answer."""
-    asked = request.headers.get("x-request-id", "")
-    request[REQUEST_ID] = asked if SANE_ID.fullmatch(asked) else new_request_id()
+    gateway = request.app[GATEWAY]
+    asked = request.headers.get("x-request-id")
+    name = asked if asked and SANE_ID.fullmatch(asked) else gateway.ids.request()
+    request[REQUEST_ID] = name
     started = time.monotonic()
     task = asyncio.current_task()
-    live = request.app[GATEWAY].live
-    if task is not None:
-        live.add(task)
+    gateway.live.add(task)
     status = CLIENT_CLOSED
     try:
         response = await handler(request)
         status = response.status
         return response
     finally:
-        if task is not None:
-            live.discard(task)
-        access_log.write(request, status, time.monotonic() - started)
+        gateway.live.discard(task)
+        if gateway.access_log is not None:
+            seconds, who = time.monotonic() - started, (request.get(PRINCIPAL), request.get(RUN))
+            gateway.access_log.write(describe(request, name, status, seconds, who))
 
 
 @web.middleware
@@ -97,16 +97,11 @@ async def auth(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Last before the handler: a route is private unless it says otherwise."""
     gateway = request.app[GATEWAY]
     if not gateway.rules.get(request.match_info.route, GUARDED).public:
-        request[PRINCIPAL] = await gateway.door.admit(_arrival(request), _keys(request))
+        request[PRINCIPAL] = await gateway.door.admit(_keys(request), lambda: _arrival(request))
     return await handler(request)
 
 
 ALL = (request_id, errors, place, auth)
-
-
-def new_request_id() -> str:
-    """An id for one request."""
-    return f"req_{secrets.token_hex(12)}"
 
 
 def _arrival(request: web.Request) -> Arrival:
@@ -122,16 +117,17 @@ def _arrival(request: web.Request) -> Arrival:
 
 def _keys(request: web.Request) -> list[str]:
     """Every credential of the request; one that is empty or of another kind is a wrong one."""
-    keys = list(request.headers.getall("x-api-key", ()))
-    for value in request.headers.getall("Authorization", ()):
+    headers = request.headers
+    keys: list[str] = []
+    for value in headers.getall("Authorization", ()):
         scheme, _, key = value.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized(
                 "Use 'Authorization: Bearer <key>'; no other scheme is known here.",
                 code="invalid_api_key",
             )
-        keys.insert(0, key.strip())
-    return list(dict.fromkeys(keys))
+        keys.append(key.strip())
+    return [*keys, *(key for key in headers.getall("x-api-key", ()) if key not in keys)]
 
 
 def _from_http(exc: web.HTTPException, request: web.Request) -> GatewayError:

@@ -22,6 +22,7 @@ from claude_gateway.models.table import shipped
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
 from claude_gateway.settings import Settings
+from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import create_app
 from claude_gateway.web.connection import Connection
 from claude_gateway.web.gateway import Gateway
@@ -32,7 +33,9 @@ BACKLOG = 4096
 ROUTE_TABLE = Path("/proc/net/route")
 
 
-def build_gateway(settings: Settings, registry: Registry) -> Gateway:
+def build_gateway(
+    settings: Settings, registry: Registry, access_log: AccessLog | None = None
+) -> Gateway:
     """Put the parts together that requests meet."""
     own_name = socket.gethostname().lower()
     hosts = {own_name, f"{own_name.partition('.')[0]}.local"}
@@ -54,6 +57,7 @@ def build_gateway(settings: Settings, registry: Registry) -> Gateway:
         body_timeout=settings[names.BODY_TIMEOUT],
         demo=not (settings[names.ANTHROPIC_API_KEY] or settings[names.ANTHROPIC_AUTH_TOKEN]),
         backends=tuple(registry.backends),
+        access_log=access_log,
     )
 
 
@@ -75,6 +79,7 @@ async def serve(
     plugins: Plugins,
     sock: socket.socket,
     ready: Callable[[Gateway], None],
+    access_log: AccessLog,
 ) -> None:
     """Serve on a bound socket until SIGTERM or SIGINT, then drain. Closes the socket."""
     stop = asyncio.Event()
@@ -83,9 +88,9 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         stack.callback(sock.close)
-        gateway = build_gateway(
-            settings, await stack.enter_async_context(open_registry(plugins, settings))
-        )
+        stack.callback(access_log.flush)
+        registry = await stack.enter_async_context(open_registry(plugins, settings))
+        gateway = build_gateway(settings, registry, access_log)
         # handler_cancellation: a client that leaves must stop the paid stream behind it at once.
         runner = web.AppRunner(create_app(gateway), handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
@@ -107,13 +112,17 @@ async def drain(gateway: Gateway, patience: float) -> None:
     """Let running answers finish for `patience` seconds, then tell the others and let them go."""
     deadline = time.monotonic() + patience
     grace = min(1.0, patience / 4)
-    while gateway.live and (left := deadline - grace - time.monotonic()) > 0:
-        await asyncio.wait(set(gateway.live), timeout=left)
+    while (live := _live(gateway)) and (left := deadline - grace - time.monotonic()) > 0:
+        await asyncio.wait(live, timeout=left)
     gateway.interrupting = True
-    for task in list(gateway.live):
+    for task in live:
         task.cancel()
-    if gateway.live:
-        await asyncio.wait(set(gateway.live), timeout=grace)
+    if live:
+        await asyncio.wait(live, timeout=grace)
+
+
+def _live(gateway: Gateway) -> list[asyncio.Task[object]]:
+    return [task for task in gateway.live if task is not None]
 
 
 def _connections(runner: web.AppRunner, settings: Settings) -> Callable[[], Connection]:

@@ -120,7 +120,7 @@ async def open_aiohttp(account: Account) -> AsyncGenerator[Transport]:
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
         auto_decompress=True,
-        skip_auto_headers=("Accept-Encoding",),
+        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
     ) as session:
         yield AiohttpTransport(session, account.base_url)
 
