@@ -9,6 +9,7 @@ from claude_gateway.testing.upstream import (
     Received,
     Reply,
     Stream,
+    answering,
 )
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "Received",
     "Reply",
     "Stream",
+    "answering",
 ]
