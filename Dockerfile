@@ -36,7 +36,8 @@ ENV PATH=/opt/gateway/bin:$PATH \
     GATEWAY_DATA_DIR=/data \
     WORKSPACE_DIR=/workspace
 USER 1000:1000
-WORKDIR /workspace
+# Not the workspace: the gateway reads a .env where it is started, and tools may write files there.
+WORKDIR /opt/gateway
 VOLUME ["/data"]
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \

@@ -209,6 +209,11 @@ def test_the_container_installs_nothing() -> None:
     assert not [value for _, value in stages()[-1] if re.search(r"\bpip\b|\bapt", value)]
 
 
+def test_the_gateway_does_not_start_in_a_folder_that_tools_write_to() -> None:
+    mounted = [Path(volume["target"]) for volume in api()["volumes"]]
+    assert not [path for path in mounted if Path(said("WORKDIR")).is_relative_to(path)]
+
+
 def test_the_image_is_built_from_hashed_locks_only() -> None:
     runs = " && ".join(value for stage in stages() for key, value in stage if key == "RUN")
     installs = [part for part in runs.split(" && ") if re.search(r"\bpip\b.* install ", part)]
