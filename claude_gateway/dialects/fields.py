@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 import orjson
 
@@ -23,7 +23,7 @@ NAMES: Mapping[type, str] = {
 
 def parse_object(body: bytes) -> dict[str, object]:
     """Parse a request body, which must be one JSON object."""
-    if not body.strip():
+    if not body or body.isspace():
         raise InvalidRequest("The body is empty; send a JSON object.", code="invalid_json")
     try:
         value = orjson.loads(body)
@@ -40,25 +40,25 @@ def parse_object(body: bytes) -> dict[str, object]:
 def optional(values: Mapping[str, object], key: str, kind: type[T], path: str = "") -> T | None:
     """Return `values[key]` as `kind`; None when it is absent or null."""
     value = values.get(key)
-    return None if value is None else expect(value, kind, f"{path}{key}")
+    if value is None or type(value) is kind:
+        return value
+    return expect(value, kind, f"{path}{key}")
 
 
 def required(values: Mapping[str, object], key: str, kind: type[T], path: str = "") -> T:
     """Return `values[key]` as `kind`, which must be there."""
-    if values.get(key) is None:
+    value = values.get(key)
+    if value is None:
         wrong(f"{path}{key}", f"is required and must be {NAMES[kind]}", code="missing_field")
-    return expect(values[key], kind, f"{path}{key}")
+    return value if type(value) is kind else expect(value, kind, f"{path}{key}")
 
 
 def expect(value: object, kind: type[T], path: str) -> T:
     """Return `value` if it is of JSON's `kind`. A whole number is a number, true is neither."""
-    if isinstance(value, bool) and kind is not bool:
-        wrong(path, f"must be {NAMES[kind]}, not a boolean")
-    if kind is float and isinstance(value, int):
-        return value  # type: ignore[return-value]  # JSON does not tell 1 from 1.0
-    if not isinstance(value, kind):
+    # JSON gives plain types: a bool is no int here. It does not tell 1 from 1.0, though.
+    if type(value) is not kind and not (kind is float and type(value) is int):
         wrong(path, f"must be {NAMES[kind]}, not {_what(value)}")
-    return value
+    return cast("T", value)
 
 
 def wrong(path: str, why: str, *, code: str = "invalid_value") -> NoReturn:
@@ -67,4 +67,4 @@ def wrong(path: str, why: str, *, code: str = "invalid_value") -> NoReturn:
 
 
 def _what(value: object) -> str:
-    return "null" if value is None else NAMES.get(type(value), "that")
+    return "null" if value is None else NAMES.get(type(value), "this")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from claude_gateway.backends import Backend
 from claude_gateway.errors import NotFound, PluginError
@@ -64,6 +65,11 @@ class Catalogue:
         if target is not None:
             found = self._served[target]
             return Resolved(found.model, found.backend, remapped_from=name)
+        return self._claimed(name)
+
+    @lru_cache(maxsize=256)  # noqa: B019  # there is one catalogue, and it lives as long as the process
+    def _claimed(self, name: str) -> Resolved:
+        """Ask the backends for an id that nobody listed."""
         for backend in self._backends:
             if backend.serves(name):
                 return Resolved(ModelInfo(name), backend)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from claude_gateway.types.principals import Principal
-from claude_gateway.types.usage import Usage
+from claude_gateway.types.usage import NOTHING, Usage
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Run:
     first_token: float | None = None
     ended: float | None = None
     served_model: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NOTHING
     stop_reason: str | None = None
     retries: int = 0
     error: str | None = None

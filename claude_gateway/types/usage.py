@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -33,8 +32,8 @@ class Usage:
         Counts in a stream are cumulative, so a later object replaces an earlier one field by
         field. Anything that is not a non-negative whole number counts as absent.
         """
-        base = before or cls()
-        if not isinstance(raw, Mapping):
+        base = before or NOTHING
+        if not isinstance(raw, dict):
             return base
         details = raw.get("output_tokens_details")
         return cls(
@@ -47,5 +46,8 @@ class Usage:
 
 
 def _count(raw: object, key: str, default: int) -> int:
-    value = raw.get(key) if isinstance(raw, Mapping) else None
+    value = raw.get(key) if isinstance(raw, dict) else None
     return value if type(value) is int and value >= 0 else default
+
+
+NOTHING = Usage()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from claude_gateway.web import about, chat, messages, middlewares, models
+from claude_gateway.web import about, chat, messages, models
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
+from claude_gateway.web.guard import guard
 
 PUBLIC = RouteRule(public=True)
 NATIVE = RouteRule(overload_status=529)
@@ -42,7 +43,7 @@ ROUTES = (
 def create_app(gateway: Gateway, routes: Sequence[Route] = ROUTES) -> web.Application:
     """Build the app around a gateway whose parts are open."""
     # Bodies are bounded in read_json_body, which knows our envelope; this is only the net below.
-    app = web.Application(middlewares=middlewares.ALL, client_max_size=64 * 2**20)
+    app = web.Application(middlewares=[guard], client_max_size=64 * 2**20)
     app[GATEWAY] = gateway
     for route in routes:
         resource = app.router.add_resource(route.path)

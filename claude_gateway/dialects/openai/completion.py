@@ -43,7 +43,7 @@ def completion(message: Mapping[str, object], created: int) -> dict[str, object]
 
 def _blocks(message: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
     content = message.get("content")
-    return [b for b in content if isinstance(b, Mapping)] if isinstance(content, list) else []
+    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
 
 
 def _call(block: Mapping[str, object]) -> dict[str, object]:

@@ -39,7 +39,7 @@ def refusal(delta: Mapping[str, object]) -> str | None:
     if delta.get("stop_reason") != "refusal":
         return None
     details = delta.get("stop_details")
-    reason = details.get("explanation") if isinstance(details, Mapping) else None
+    reason = details.get("explanation") if isinstance(details, dict) else None
     return reason if isinstance(reason, str) and reason else "The model refused to answer."
 
 

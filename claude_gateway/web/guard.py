@@ -24,7 +24,14 @@ from claude_gateway.errors import (
     Unauthorized,
 )
 from claude_gateway.web.access_log import describe
-from claude_gateway.web.gateway import GATEWAY, GUARDED, PRINCIPAL, REQUEST_ID, RUN
+from claude_gateway.web.gateway import (
+    GATEWAY,
+    GUARDED,
+    PRINCIPAL,
+    REQUEST_ID,
+    RUN,
+    Gateway,
+)
 from claude_gateway.web.replies import failure
 from claude_gateway.web.streams import stopping
 
@@ -36,8 +43,8 @@ CLIENT_CLOSED = 499
 
 
 @web.middleware
-async def request_id(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """First, so that every log line and every answer has it; last to see the answer."""
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Pass a request through all steps; one middleware, because each costs every request."""
     gateway = request.app[GATEWAY]
     asked = request.headers.get("x-request-id")
     name = asked if asked and SANE_ID.fullmatch(asked) else gateway.ids.request()
@@ -47,7 +54,7 @@ async def request_id(request: web.Request, handler: Handler) -> web.StreamRespon
     gateway.live.add(task)
     status = CLIENT_CLOSED
     try:
-        response = await handler(request)
+        response = await _answer(request, handler, gateway)
         status = response.status
         return response
     finally:
@@ -57,51 +64,46 @@ async def request_id(request: web.Request, handler: Handler) -> web.StreamRespon
             gateway.access_log.write(describe(request, name, status, seconds, who))
 
 
-@web.middleware
-async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what is raised into the envelope; outside of auth, which raises too."""
-    gateway = request.app[GATEWAY]
-    try:
-        return await handler(request)
-    except GatewayError as exc:
-        error = exc
-    except web.HTTPException as exc:
-        error = _from_http(exc, request)
-    except ConnectionError:
-        raise
-    except asyncio.CancelledError:
-        if not gateway.interrupting:
-            raise
-        error = stopping()
-    except Exception:
-        log.exception("a request failed", extra={"request_id": request[REQUEST_ID]})
-        error = InternalError("The gateway failed. The log says why, under this request id.")
+async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> web.StreamResponse:
+    """Turn what is raised, by the checks as well, into the envelope."""
     rule = gateway.rules.get(request.match_info.route, GUARDED)
-    return failure(error, request[REQUEST_ID], rule.overload_status)
+    try:
+        check_place(request, gateway)
+        if request.method == "OPTIONS":
+            return web.Response(status=204)
+        if not rule.public:
+            request[PRINCIPAL] = await gateway.door.admit(_keys(request), lambda: _arrival(request))
+        return await handler(request)
+    except (ConnectionError, GeneratorExit):
+        raise
+    except BaseException as exc:
+        error = _error(exc, request, interrupting=gateway.interrupting)
+        if error is None:
+            raise
+        return failure(error, request[REQUEST_ID], rule.overload_status)
 
 
-@web.middleware
-async def place(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Check the Host on every route, public or not; answer preflights."""
+def check_place(request: web.Request, gateway: Gateway) -> None:
+    """Check the Host on every route, public or not."""
     hosts = request.headers.getall("Host", ())
     if len(hosts) != 1:
         raise InvalidRequest("Send exactly one Host header.", code="invalid_host")
-    request.app[GATEWAY].door.check_host(hosts[0])
-    if request.method == "OPTIONS":
-        return web.Response(status=204)
-    return await handler(request)
+    gateway.door.check_host(hosts[0])
 
 
-@web.middleware
-async def auth(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Last before the handler: a route is private unless it says otherwise."""
-    gateway = request.app[GATEWAY]
-    if not gateway.rules.get(request.match_info.route, GUARDED).public:
-        request[PRINCIPAL] = await gateway.door.admit(_keys(request), lambda: _arrival(request))
-    return await handler(request)
-
-
-ALL = (request_id, errors, place, auth)
+def _error(exc: BaseException, request: web.Request, *, interrupting: bool) -> GatewayError | None:
+    match exc:
+        case GatewayError():
+            return exc
+        case web.HTTPException():
+            return _from_http(exc, request)
+        case asyncio.CancelledError():
+            return stopping() if interrupting else None
+        case Exception():
+            log.error("a request failed", exc_info=exc, extra={"request_id": request[REQUEST_ID]})
+            return InternalError("The gateway failed. The log says why, under this request id.")
+        case _:
+            return None
 
 
 def _arrival(request: web.Request) -> Arrival:
