@@ -16,6 +16,7 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -181,8 +182,9 @@ class GatewayProcess:
     async def _answering(self) -> None:
         async with aiohttp.ClientSession() as client:
             while self.exit_code is None:
-                async with client.get(f"{self.url}/readiness") as response:
-                    if response.status == 200:
-                        return
+                with suppress(aiohttp.ClientError):
+                    async with client.get(f"{self.url}/readiness") as response:
+                        if response.status == 200:
+                            return
                 await asyncio.sleep(0.05)
         raise GatewayDidNotStart

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 import pytest_asyncio
 
-from claude_gateway.testing import FakeAnthropic, GatewayProcess
+from claude_gateway.testing import FakeAnthropic, GatewayDidNotStart, GatewayProcess
 from claude_gateway.testing.raw import Connection, ask, chat_body, refused, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -90,6 +90,16 @@ async def test_another_origin_is_not_allowed_to_read(narrow: GatewayProcess, ori
     for method in ("GET", "OPTIONS"):
         response = await ask(narrow.port, method, "/health", b"", {"origin": origin})
         assert response.header("access-control-allow-origin") not in {"*", origin}
+
+
+async def test_a_list_without_a_single_origin_does_not_break_every_answer(
+    env: dict[str, str],
+) -> None:
+    try:
+        async with GatewayProcess(env | {"CORS_ORIGINS": ","}, timeout=5) as gateway:
+            assert (await ask(gateway.port, "GET", "/health")).status == 200
+    except GatewayDidNotStart as exc:
+        assert "CORS_ORIGINS" in str(exc)  # noqa: PT017  # to refuse it is as good
 
 
 async def test_s5_being_allowed_to_read_is_not_being_local(

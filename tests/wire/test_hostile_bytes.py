@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -93,6 +94,30 @@ async def test_s14_a_flood_of_headers_is_refused(gateway: GatewayProcess, flood:
         await asyncio.gather(sending, return_exceptions=True)
     assert response.status in {400, 431}
     refused(response, response.status)
+
+
+async def test_s14_a_small_body_that_unpacks_into_a_huge_one_is_refused(
+    gateway: GatewayProcess,
+) -> None:
+    bomb = gzip.compress(b" " * 200 * 2**20, 1)
+    response = await ask(gateway.port, "POST", CHAT, bomb, {"content-encoding": "gzip"})
+    refused(response, 413)
+
+
+async def test_an_unknown_expectation_is_refused(gateway: GatewayProcess) -> None:
+    raw = request("POST", CHAT, b"{}", {"expect": "wonders"})
+    response = await say(gateway, raw)
+    assert response.status in {400, 417}
+    refused(response, response.status)
+
+
+async def test_a_client_that_waits_for_the_go_ahead_gets_it(gateway: GatewayProcess) -> None:
+    raw = request("POST", CHAT, b"{}", {"expect": "100-continue"})
+    async with Connection(gateway.port) as connection:
+        await connection.send(raw[:-2])
+        assert (await connection.head()).status == 100
+        await connection.send(raw[-2:])
+        refused(await connection.response(), 400, param="messages")
 
 
 async def test_an_endless_request_line_is_refused(gateway: GatewayProcess) -> None:

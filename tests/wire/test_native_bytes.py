@@ -73,6 +73,28 @@ async def test_an_answer_in_one_piece_keeps_its_bytes(
     assert (response.status, response.body) == (200, odd)
 
 
+async def test_t21_another_name_for_a_model_changes_that_one_value_and_no_other_byte(
+    gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    body = ODD_BODY.replace(b"claude-sonnet-5-5", b"haiku").replace(
+        b'"unknown_field":',
+        b'"x":"\\"model\\":\\"haiku\\"", "metadata":{"model":"haiku"},"unknown":',
+    )
+    response = await ask(gateway.port, "POST", "/v1/messages", body)
+    assert response.status == 200
+    assert response.header("x-gateway-model-remapped") == "haiku -> claude-haiku-5-5"
+    expected = body.replace(b'"model":"haiku" }', b'"model":"claude-haiku-5-5" }')
+    assert upstream.turns[0].body == expected
+
+
+async def test_t21_a_model_nobody_has_heard_of_yet_passes_through(
+    gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    body = message_body(model="claude-sonnet-9")
+    assert (await ask(gateway.port, "POST", "/v1/messages", body)).status == 200
+    assert upstream.turns[0].json["model"] == "claude-sonnet-9"
+
+
 async def test_counting_tokens_keeps_its_bytes(
     gateway: GatewayProcess, upstream: FakeAnthropic
 ) -> None:

@@ -138,6 +138,16 @@ async def test_t29_half_a_surrogate_pair_never_leaves_the_gateway(
     assert b"\\u" not in response.body
 
 
+async def test_t13_an_upstream_that_ends_lines_with_crlf_is_understood(
+    gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    upstream.script(Stream([frame.replace(b"\n", b"\r\n") for frame in text_stream("Hi")]))
+    response = await ask(gateway.port, "POST", CHAT, chat_body(stream=True))
+    assert b'"content":"Hi"' in response.body
+    assert b"\r" not in response.body
+    assert response.body.endswith(DONE)
+
+
 async def test_t15_an_unknown_stop_reason_ends_as_stop_and_is_shown(
     gateway: GatewayProcess, upstream: FakeAnthropic
 ) -> None:

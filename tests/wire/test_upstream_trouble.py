@@ -139,6 +139,16 @@ async def test_s11_a_refused_upstream_key_is_the_gateways_fault_and_not_shown(
 
 
 @BOTH
+async def test_s7_a_redirect_of_upstream_is_not_followed_with_the_key(
+    gateway: GatewayProcess, upstream: FakeAnthropic, path: str
+) -> None:
+    async with FakeAnthropic() as elsewhere:
+        upstream.script(Reply(307, b"", {"location": f"{elsewhere.url}/v1/messages"}))
+        refused(await ask(gateway.port, "POST", path, message_body()), 502)
+        assert elsewhere.requests == []
+
+
+@BOTH
 async def test_upstreams_reason_for_a_400_reaches_the_client(
     gateway: GatewayProcess, upstream: FakeAnthropic, path: str
 ) -> None:
