@@ -85,6 +85,27 @@ def from_event(data: Mapping[str, object]) -> GatewayError:
     return error(message or "Anthropic broke the stream off.", type=kind or None)
 
 
+def unreachable(exc: BaseException) -> UpstreamError | UpstreamTimeout:
+    """Upstream did not take the request."""
+    if isinstance(exc, TimeoutError):
+        return UpstreamTimeout("Anthropic did not answer in time.")
+    return UpstreamError(
+        f"Anthropic cannot be reached ({type(exc).__name__}). Check the network and "
+        "ANTHROPIC_BASE_URL.",
+        code="upstream_unreachable",
+    )
+
+
+def lost(exc: BaseException) -> UpstreamError | UpstreamTimeout:
+    """Upstream took the request and broke off."""
+    if isinstance(exc, TimeoutError):
+        return UpstreamTimeout("Anthropic fell silent in the middle of the answer.")
+    return UpstreamError(
+        f"The connection to Anthropic broke in the middle of the answer ({type(exc).__name__}).",
+        code="upstream_truncated",
+    )
+
+
 def truncated(where: str) -> UpstreamError:
     """Upstream's stream stopped where it may not."""
     return UpstreamError(
