@@ -97,12 +97,15 @@ def unreachable(exc: BaseException) -> UpstreamError | UpstreamTimeout:
 
 
 def lost(exc: BaseException) -> UpstreamError | UpstreamTimeout:
-    """Upstream took the request and broke off."""
+    """Upstream took the request and broke off. It may have been paid for: not tried again."""
     if isinstance(exc, TimeoutError):
-        return UpstreamTimeout("Anthropic fell silent in the middle of the answer.")
+        return UpstreamTimeout(
+            "Anthropic fell silent in the middle of the answer.", should_retry=False
+        )
     return UpstreamError(
         f"The connection to Anthropic broke in the middle of the answer ({type(exc).__name__}).",
         code="upstream_truncated",
+        should_retry=False,
     )
 
 

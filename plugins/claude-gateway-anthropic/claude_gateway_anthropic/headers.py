@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from claude_gateway import ModelRequest, Secret, UpstreamError, __version__
+from claude_gateway import InvalidRequest, ModelRequest, Secret, UpstreamError, __version__
 from claude_gateway_anthropic.settings import Account
 
 # The rate limits help a client to pace itself. The organization's id is nobody's business.
 SHOWN_PREFIX, UPSTREAM_ID = "anthropic-ratelimit-", "request-id"
+# What may not stand in a header: it would end it.
+UNSAFE = re.compile(r"[\r\n\0]")
 
 
 class HeaderWriter:
@@ -19,6 +22,7 @@ class HeaderWriter:
         self._betas = account.betas
         self._base = {
             "Content-Type": "application/json",
+            "Accept-Encoding": "identity",  # the bytes of an answer are passed on as they came
             "User-Agent": f"claude-gateway/{__version__}",
         }
         self._own = dict(_credential(account))
@@ -54,6 +58,13 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
         elif lower == UPSTREAM_ID:
             kept["x-upstream-request-id"] = value
     return kept
+
+
+def refuse_unsafe(headers: Mapping[str, str]) -> None:
+    """Raise InvalidRequest when a value would end its header and begin another."""
+    for name, value in headers.items():
+        if UNSAFE.search(value):
+            raise InvalidRequest(f"The header {name} has a line break in it.", param=name)
 
 
 def _credential(account: Account) -> dict[str, str]:

@@ -16,6 +16,7 @@ from aiohttp import (
 from yarl import URL
 
 from claude_gateway_anthropic.failures import lost, unreachable
+from claude_gateway_anthropic.headers import refuse_unsafe
 from claude_gateway_anthropic.settings import Account
 from claude_gateway_anthropic.transport import Reply, Transport
 
@@ -61,6 +62,7 @@ class PooledTransport:
     async def send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
+        refuse_unsafe(headers)
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = URL(self._base_url + path)
@@ -84,6 +86,5 @@ async def open_pooled(account: Account) -> AsyncGenerator[Transport]:
         connector=connector,
         timeout=timeout,
         cookie_jar=DummyCookieJar(),
-        headers={"Accept-Encoding": "identity"},
     ) as session:
         yield PooledTransport(session, account.base_url)
