@@ -69,6 +69,17 @@ def words(raw: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
 
 
+def origins(raw: str) -> tuple[str, ...]:
+    """Origins (scheme://host[:port]) separated by commas, or *."""
+    found = words(raw)
+    for origin in found:
+        if origin != "*" and not re.fullmatch(r"[A-Za-z][\w+.-]*://[^\s/?#@]+", origin):
+            raise ValueError(f"wants origins such as https://app.example.org, not {origin!r}")
+    if not found:
+        raise ValueError("wants at least one origin, or *")
+    return found
+
+
 def flag(raw: str) -> bool:
     """Yes or no."""
     known = {"1": True, "true": True, "yes": True, "on": True}

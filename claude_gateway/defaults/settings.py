@@ -9,6 +9,7 @@ from claude_gateway.settings import (
     api_key,
     flag,
     one_of,
+    origins,
     path,
     seconds,
     secret,
@@ -127,7 +128,7 @@ ALLOWED_HOSTS = Setting(
 )
 CORS_ORIGINS = Setting(
     "CORS_ORIGINS",
-    words,
+    origins,
     EVERYBODY,
     "Origins whose pages may read answers. * is everybody's, for keyed or public requests.",
     ACCESS,

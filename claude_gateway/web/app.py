@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from claude_gateway.errors import InvalidRequest
 from claude_gateway.web import about, chat, messages, models
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
 from claude_gateway.web.guard import guard
+from claude_gateway.web.replies import failure
 
 PUBLIC = RouteRule(public=True)
 NATIVE = RouteRule(overload_status=529)
@@ -49,16 +51,34 @@ def create_app(gateway: Gateway, routes: Sequence[Route] = ROUTES) -> web.Applic
         resource = app.router.add_resource(route.path)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         for method in methods:
-            gateway.rules[resource.add_route(method, route.handler)] = route.rule
+            added = resource.add_route(method, route.handler, expect_handler=_expected)
+            gateway.rules[added] = route.rule
     app.on_response_prepare.append(_sign)
     return app
+
+
+async def _expected(request: web.Request) -> web.StreamResponse | None:
+    """Answer `Expect`, which aiohttp looks at before any middleware."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # it is no part of the answer
+        return None
+    error = InvalidRequest("The only expectation met here is 100-continue.", code="expectation")
+    return failure(error, _named(request))
 
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     """Put on every answer what every answer has."""
     headers = response.headers
-    headers["x-request-id"] = headers["request-id"] = request[REQUEST_ID]
+    headers["x-request-id"] = headers["request-id"] = _named(request)
     headers["Server"] = about.NAME
     headers["X-Content-Type-Options"] = "nosniff"
     for name, value in cors_headers(request, request.app[GATEWAY].cors_origins):
         headers[name] = value
+
+
+def _named(request: web.Request) -> str:
+    """Return the request's id; what is answered before the guard has none yet."""
+    name = request.get(REQUEST_ID) or request.app[GATEWAY].ids.request()
+    request[REQUEST_ID] = name
+    return name

@@ -31,6 +31,7 @@ from claude_gateway.web.gateway import (
     REQUEST_ID,
     RUN,
     Gateway,
+    RouteRule,
 )
 from claude_gateway.web.replies import failure
 from claude_gateway.web.streams import stopping
@@ -77,10 +78,12 @@ async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> w
     except (ConnectionError, GeneratorExit):
         raise
     except BaseException as exc:
-        error = _error(exc, request, interrupting=gateway.interrupting)
-        if error is None:
+        # Bound to no other name: an exception that its own frame refers to stays in memory, and
+        # the request's body with it, until the garbage collector comes round.
+        response = _failure(exc, request, rule, interrupting=gateway.interrupting)
+        if response is None:
             raise
-        return failure(error, request[REQUEST_ID], rule.overload_status)
+        return response
 
 
 def check_place(request: web.Request, gateway: Gateway) -> None:
@@ -91,19 +94,22 @@ def check_place(request: web.Request, gateway: Gateway) -> None:
     gateway.door.check_host(hosts[0])
 
 
-def _error(exc: BaseException, request: web.Request, *, interrupting: bool) -> GatewayError | None:
+def _failure(
+    exc: BaseException, request: web.Request, rule: RouteRule, *, interrupting: bool
+) -> web.Response | None:
     match exc:
         case GatewayError():
-            return exc
+            error = exc
         case web.HTTPException():
-            return _from_http(exc, request)
-        case asyncio.CancelledError():
-            return stopping() if interrupting else None
+            error = _from_http(exc, request)
+        case asyncio.CancelledError() if interrupting:
+            error = stopping()
         case Exception():
             log.error("a request failed", exc_info=exc, extra={"request_id": request[REQUEST_ID]})
-            return InternalError("The gateway failed. The log says why, under this request id.")
+            error = InternalError("The gateway failed. The log says why, under this request id.")
         case _:
             return None
+    return failure(error, request[REQUEST_ID], rule.overload_status)
 
 
 def _arrival(request: web.Request) -> Arrival:
@@ -138,7 +144,7 @@ def _from_http(exc: web.HTTPException, request: web.Request) -> GatewayError:
             return NotFound(f"There is nothing at {request.path[:200]}. GET /v1 lists what is.")
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(exc.allowed_methods))
-            return MethodNotAllowed(f"{request.method} is not allowed here; {allowed} is.")
+            return MethodNotAllowed(f"{request.method} is not allowed here; {allowed} is.", allowed)
         case web.HTTPRequestEntityTooLarge():
             return PayloadTooLarge("The body is larger than this gateway reads.")
         case _:

@@ -9,9 +9,16 @@ from aiohttp import web
 
 from claude_gateway import sse
 from claude_gateway.dialects.envelope import envelope
-from claude_gateway.errors import GatewayError, Overloaded, RateLimited, Unauthorized
+from claude_gateway.errors import (
+    GatewayError,
+    MethodNotAllowed,
+    Overloaded,
+    RateLimited,
+    Unauthorized,
+)
 
 SERVER_TROUBLE = 500
+OVERLOAD_PAUSE = 5.0  # seconds; what is asked for when upstream does not say
 
 
 def json_reply(
@@ -34,8 +41,13 @@ def failure(
     """The envelope, with the headers that the official clients obey when they try again."""
     status = overload_status if isinstance(error, Overloaded) else error.status
     headers: dict[str, str] = {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    retry_after = error.retry_after
+    if retry_after is None and isinstance(error, Overloaded):
+        retry_after = OVERLOAD_PAUSE
+    if retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(retry_after))
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = error.allowed
     if isinstance(error, RateLimited) or status >= SERVER_TROUBLE:
         headers["x-should-retry"] = "true" if error.should_retry else "false"
     if isinstance(error, Unauthorized):

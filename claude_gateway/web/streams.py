@@ -93,25 +93,30 @@ async def stream_reply(
     except ConnectionError:
         raise
     except BaseException as exc:
-        error = _sayable(exc, interrupting=gateway.interrupting)
-        if error is None or not stream.committed:
+        last = _last_words(exc, encoder, request[REQUEST_ID], interrupting=gateway.interrupting)
+        if last is None or not stream.committed:
             raise
-        await stream.send(encoder.fail(error, request[REQUEST_ID]))
+        await stream.send(last)
     finally:
         gateway.pulse.forget(stream)
     return await stream.end()
 
 
-def _sayable(exc: BaseException, *, interrupting: bool) -> GatewayError | None:
-    """Return what the client can be told in the stream; None when nobody is left to tell."""
-    if isinstance(exc, GatewayError):
-        return exc
-    if isinstance(exc, asyncio.CancelledError):
-        return stopping() if interrupting else None
-    if isinstance(exc, Exception):
-        log.error("a stream broke", exc_info=exc)
-        return InternalError("The gateway failed. The log says why, under this request id.")
-    return None
+def _last_words(
+    exc: BaseException, encoder: Encoder, request_id: str, *, interrupting: bool
+) -> bytes | None:
+    """Return what the client is told in the stream; None when nobody is left to tell."""
+    match exc:
+        case GatewayError():
+            return encoder.fail(exc, request_id)
+        case asyncio.CancelledError() if interrupting:
+            return encoder.fail(stopping(), request_id)
+        case Exception():
+            log.error("a stream broke", exc_info=exc, extra={"request_id": request_id})
+            why = InternalError("The gateway failed. The log says why, under this request id.")
+            return encoder.fail(why, request_id)
+        case _:
+            return None
 
 
 def stopping() -> Unavailable:

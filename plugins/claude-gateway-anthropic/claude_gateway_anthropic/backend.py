@@ -62,8 +62,7 @@ class AnthropicBackend:
                     yield events
                 if reader.failure is not None:
                     break
-            if (failure := reader.end()) is not None:
-                raise failure
+            reader.finish()
         finally:
             reply.close()
 

@@ -39,7 +39,9 @@ class Exchange(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._error: BaseException | None = None
+        # Kept as data and raised anew: an exception would refer to the frames it passed through,
+        # and so to itself and to the request's body.
+        self._error: tuple[type[OSError | TimeoutError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._complete = self._head_complete = self._until_close = False
         self._keep = self._paused = False
@@ -55,9 +57,9 @@ class Exchange(asyncio.Protocol):
     def begin(self, data: bytes) -> None:
         """Send a request, head and body."""
         self._reset()
-        if self._transport is None or self._error is not None:
-            raise self._error or ConnectionResetError("the connection is closed")
-        self._transport.write(data)
+        self._check()
+        if self._transport is not None:
+            self._transport.write(data)
 
     async def head(self) -> None:
         """Wait until status and headers are there. Raises OSError or TimeoutError."""
@@ -85,9 +87,9 @@ class Exchange(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def fail(self, exc: BaseException) -> None:
-        """Give up: whoever waits is told `exc`."""
-        self._error = self._error or exc
+    def fail(self, kind: type[OSError | TimeoutError], why: str = "") -> None:
+        """Give up: whoever waits is told."""
+        self._error = self._error or (kind, why)
         self._wake()
         self.abort()
 
@@ -105,7 +107,7 @@ class Exchange(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as exc:
             if not self._complete:
-                self.fail(ConnectionError(f"upstream does not speak HTTP: {type(exc).__name__}"))
+                self.fail(ConnectionError, f"upstream does not speak HTTP: {type(exc).__name__}")
                 return
             self._keep = False  # bytes after the answer
         if self._waiting > MOST_WAITING and not self._paused and self._transport is not None:
@@ -123,7 +125,7 @@ class Exchange(asyncio.Protocol):
         if self._head_complete and self._until_close and not self._complete:
             self._complete = True
         elif not self._complete:
-            self._error = self._error or exc or ConnectionResetError("closed by upstream")
+            self._error = self._error or (ConnectionResetError, str(exc or "closed by upstream"))
         self._wake()
 
     # --- the parser's side; it calls these while it is fed ---
@@ -169,13 +171,17 @@ class Exchange(asyncio.Protocol):
         self.last_byte = self._loop.time()
 
     async def _wait(self) -> None:
-        if self._error is not None:
-            raise self._error
+        self._check()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
+
+    def _check(self) -> None:
+        if self._error is not None:
+            kind, why = self._error
+            raise kind(why)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -23,6 +23,8 @@ from claude_gateway_anthropic.transport import Reply, Transport
 # Seconds for which a quiet connection is kept; the API closes its own after some minutes.
 KEEP = 60.0
 SWEEP = 1.0
+# A connection that rested for so long may be closed by upstream at the moment it is taken.
+STALE = 1.0
 # What may not stand in a header: it would end it.
 UNSAFE = re.compile(r"[\r\n\0]")
 
@@ -73,10 +75,10 @@ class LeanTransport:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
         data = self._head(method, path, body, headers) + (body or b"")
-        exchange, kept = self._take(), True
         while True:
+            exchange, rested = self._take()
             if exchange is None:
-                exchange, kept = await self._connect(), False
+                exchange = await self._connect()
             self._busy.add(exchange)
             try:
                 exchange.begin(data)
@@ -86,10 +88,9 @@ class LeanTransport:
                 self._drop(exchange)
                 if not isinstance(exc, OSError | TimeoutError):
                     raise
-                if not kept or exchange.heard or isinstance(exc, TimeoutError):
+                if rested < STALE or exchange.heard or isinstance(exc, TimeoutError):
                     raise unreachable(exc) from exc
-                # Upstream closed a kept connection just as it was taken: nothing was lost.
-                exchange = self._take()
+                # Upstream closed a connection that had rested, just as it was taken: try another.
 
     def put_back(self, exchange: Exchange) -> None:
         """Keep a connection whose answer was read to its end; drop any other."""
@@ -103,7 +104,7 @@ class LeanTransport:
         """Give up answers that fell silent, and connections that nobody needs."""
         now = self._loop.time()
         for exchange in [e for e in self._busy if now - e.last_byte > self._timeout]:
-            exchange.fail(TimeoutError())
+            exchange.fail(TimeoutError)
         while self._idle and now - self._idle[0][0] > KEEP:
             self._idle.pop(0)[1].abort()
 
@@ -112,13 +113,13 @@ class LeanTransport:
         for exchange in [*self._busy, *(e for _, e in self._idle)]:
             exchange.abort()
 
-    def _take(self) -> Exchange | None:
-        """Take the connection used last: the others may then grow old and be dropped."""
+    def _take(self) -> tuple[Exchange | None, float]:
+        """Take the connection used last, and how long it rested; others grow old and are dropped."""
         while self._idle:
-            _, exchange = self._idle.pop()
+            since, exchange = self._idle.pop()
             if exchange.reusable:
-                return exchange
-        return None
+                return exchange, self._loop.time() - since
+        return None, 0.0
 
     def _drop(self, exchange: Exchange) -> None:
         self._busy.discard(exchange)

@@ -57,11 +57,16 @@ class EventReader:
             self.failure = malformed(f"one event is larger than {LARGEST_FRAME // 2**20} MB")
         return events
 
-    def end(self) -> GatewayError | None:
-        """Say what is wrong with a stream that stops here; None when it was complete."""
-        if self.failure is None and not self.finished:
-            return truncated("in the middle of an event" if self._rest.strip() else "too early")
-        return self.failure
+    def finish(self) -> None:
+        """Raise what went wrong, if anything did; a stream that stops too early has gone wrong."""
+        failure, self.failure = self.failure, None
+        if failure is None and not self.finished:
+            failure = truncated("in the middle of an event" if self._rest.strip() else "too early")
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            del failure  # or it would refer to this frame, which refers to it
 
     def _read(self, buffer: bytes, events: list[Event]) -> int:
         """Append the complete events of `buffer`; return where the incomplete one begins."""
