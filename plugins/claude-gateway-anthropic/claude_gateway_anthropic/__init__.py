@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from claude_gateway import ModelBackend, Offer, Setting, Settings, hookimpl
+from claude_gateway import Authenticator, ModelBackend, Offer, Setting, Settings, hookimpl
 from claude_gateway_anthropic import settings as names
 
 
@@ -30,6 +30,20 @@ class Plugin:
             return open_backend(account)
 
         return [Offer("anthropic", opened)]
+
+    @hookimpl
+    def register_authenticators(self, settings: Settings) -> Sequence[Offer[Authenticator]]:
+        """Recognise callers by their own Anthropic key, when the operator wants that."""
+        account = names.account(settings)
+        if not account.bring_your_own:
+            return []
+
+        def opened() -> AbstractAsyncContextManager[Authenticator]:
+            from claude_gateway_anthropic.byok import open_byok
+
+            return open_byok(account)
+
+        return [Offer("bring-your-own-key", opened)]
 
 
 plugin = Plugin()

@@ -27,9 +27,10 @@ class HeaderWriter:
         }
         self._own = dict(_credential(account))
 
-    def plain(self) -> dict[str, str]:
-        """Headers of a call that is the gateway's own."""
-        return {**self._base, "anthropic-version": self._version, **self._own}
+    def plain(self, key: Secret | None = None) -> dict[str, str]:
+        """Headers of a call that is the gateway's own idea; with `key`, on that key's account."""
+        credential = self._own if key is None else _key(key)
+        return {**self._base, "anthropic-version": self._version, **credential}
 
     def write(self, request: ModelRequest) -> dict[str, str]:
         """Headers for a client's call; what a native client sent for itself goes unchanged."""
