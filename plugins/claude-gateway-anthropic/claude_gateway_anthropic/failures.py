@@ -9,6 +9,7 @@ import orjson
 
 from claude_gateway import (
     Conflict,
+    Forbidden,
     GatewayError,
     InvalidRequest,
     NotFound,
@@ -42,8 +43,11 @@ BY_TYPE: Mapping[str, type[GatewayError]] = {
     "timeout_error": UpstreamTimeout,
     "overloaded_error": Overloaded,
 }
-AUTH, BILLING = (401, 403), 402
+UNAUTHORIZED, BILLING, FORBIDDEN = 401, 402, 403
+# Besides every status from 500 up, as Anthropic's own clients see it. 409 is a lock that timed out.
+MAY_PASS, FAULT_OF_THEIRS = (408, 409, 429), 500
 LONGEST_MESSAGE = 2_000
+LONGEST_WAIT = 10.0**7  # seconds; "inf" is a number, too
 
 
 def from_response(
@@ -52,9 +56,11 @@ def from_response(
     """Translate a refusal. `own_key` is whether the caller's own key was used."""
     kind, message = _said(body)
     retry_after = _seconds(headers)
-    if status in AUTH and own_key:
-        return Unauthorized(f"Anthropic does not accept your key: {message}")
-    if status in AUTH:
+    if status == UNAUTHORIZED and own_key:
+        return Unauthorized(f"Anthropic does not accept your key: {message or status}")
+    if status == FORBIDDEN and own_key:
+        return Forbidden(f"Anthropic does not let your key do this: {message or status}")
+    if status in (UNAUTHORIZED, FORBIDDEN):
         # Not the caller's fault; a 401 here would log their app out.
         return UpstreamError(
             f"Anthropic does not accept the gateway's key ({status}). Whoever runs this gateway "
@@ -74,7 +80,7 @@ def from_response(
         message or f"Anthropic answered with status {status}.",
         type=kind if status in BY_STATUS and kind else None,
         retry_after=retry_after,
-        should_retry=_asked(headers),
+        should_retry=_asked(headers, status),
     )
 
 
@@ -144,10 +150,11 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         with suppress(KeyError, ValueError):  # absent, or a date, which the SDK rarely meets
             value = float(headers[name]) / unit
-            if value >= 0:
+            if 0 <= value <= LONGEST_WAIT:
                 return value
     return None
 
 
-def _asked(headers: Mapping[str, str]) -> bool | None:
-    return {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
+def _asked(headers: Mapping[str, str], status: int) -> bool:
+    may_pass = status in MAY_PASS or status >= FAULT_OF_THEIRS
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", ""), may_pass)
