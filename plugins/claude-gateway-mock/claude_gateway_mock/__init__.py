@@ -14,7 +14,7 @@ from claude_gateway_mock.steps import LONGEST_PACE_MS
 __all__ = ["MOCK", "MockBackend", "Rule", "parse_rules", "plugin", "script"]
 
 SECTION = "Mock backend"
-CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+CREDENTIALS, BRING_YOUR_OWN = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), "GATEWAY_BYOK"
 
 
 def milliseconds(raw: str) -> float:
@@ -51,8 +51,8 @@ MOCK_ENABLED = Setting(
     "MOCK_ENABLED",
     yes_or_no,
     False,
-    "Serve the model `mock` beside Claude as well. Without a key of Anthropic's API the mock "
-    "answers for every model, whatever this says.",
+    "Serve the model `mock` beside Claude as well. When neither the gateway nor its callers have "
+    "a key of Anthropic's API, the mock answers for every model, whatever this says.",
     SECTION,
 )
 MOCK_SCRIPT = Setting(
@@ -74,7 +74,7 @@ class Plugin:
 
     @hookimpl
     def register_model_backends(self, settings: Settings) -> Sequence[Offer[ModelBackend]]:
-        if _has_credential(settings) and not settings[MOCK_ENABLED]:
+        if _claude_answers(settings) and not settings[MOCK_ENABLED]:
             return ()
 
         @asynccontextmanager
@@ -84,12 +84,17 @@ class Plugin:
         return (Offer("mock", opened),)
 
 
-def _has_credential(settings: Settings) -> bool:
-    return any(key.name in CREDENTIALS and settings.given(key) for key in settings)
+def _claude_answers(settings: Settings) -> bool:
+    """Whether somebody can pay for Claude, so that another backend serves its models."""
+    return any(
+        (key.name in CREDENTIALS and settings.given(key))
+        or (key.name == BRING_YOUR_OWN and settings[key] is True)
+        for key in settings
+    )
 
 
 def _backend(settings: Settings) -> MockBackend:
-    demo = not _has_credential(settings)
+    demo = not _claude_answers(settings)
     return MockBackend(
         models=(*shipped_models(), MOCK) if demo else (MOCK,),
         pace=settings[MOCK_DELAY_MS] / 1000,

@@ -10,10 +10,11 @@ from claude_gateway import ModelBackend, Setting, Settings, shipped_models
 
 API_KEY = Setting("ANTHROPIC_API_KEY", str, "", "")
 AUTH_TOKEN = Setting("ANTHROPIC_AUTH_TOKEN", str, "", "")
+BYOK = Setting("GATEWAY_BYOK", {"true": True, "false": False}.__getitem__, False, "")
 
 
 def settings(**environment: str) -> Settings:
-    return Settings.read(environment, [API_KEY, AUTH_TOKEN, *plugin.register_settings()])
+    return Settings.read(environment, [API_KEY, AUTH_TOKEN, BYOK, *plugin.register_settings()])
 
 
 async def opened(environment: Mapping[str, str]) -> ModelBackend | None:
@@ -35,6 +36,16 @@ async def test_without_a_credential_it_serves_every_model() -> None:
 @pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"])
 async def test_with_a_credential_it_offers_nothing(name: str) -> None:
     assert await opened({name: "sk-ant-x"}) is None
+
+
+async def test_when_callers_bring_their_own_key_it_offers_nothing() -> None:
+    assert await opened({"GATEWAY_BYOK": "true"}) is None
+
+
+async def test_when_callers_may_not_bring_their_own_key_it_serves_every_model() -> None:
+    backend = await opened({"GATEWAY_BYOK": "false"})
+    assert isinstance(backend, MockBackend)
+    assert backend.serves("claude-of-the-future")
 
 
 async def test_with_a_credential_it_serves_its_own_ids_when_asked_to() -> None:
