@@ -94,7 +94,7 @@ def path(raw: str) -> Path:
     """A file or folder; `~` is the home folder."""
     if "\0" in raw:
         raise ValueError("has a NUL byte")
-    return Path(raw).expanduser()
+    return _at_home(Path(raw))
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
@@ -164,17 +164,25 @@ class Settings:
         mistakes: list[str] = []
         for key in known:
             raw = environment.get(key.name, "").strip()
-            values[key] = key.default
-            if not raw:
-                continue
+            default = key.default
             try:
-                values[key] = key.parse(raw)
-                given.add(key.name)
+                if raw:
+                    values[key] = key.parse(raw)
+                    given.add(key.name)
+                else:
+                    values[key] = _at_home(default) if isinstance(default, Path) else default
             except ValueError as exc:
                 mistakes.append(f"{key.name}: {_without(raw, str(exc)) if key.secret else exc}")
         if mistakes:
             raise SettingsError(mistakes)
         return cls(values, frozenset(given))
+
+
+def _at_home(value: Path) -> Path:
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {str(value)!r}") from None
 
 
 def _without(value: str, message: str) -> str:

@@ -23,7 +23,7 @@ def environment(flags: Mapping[str, str | None], dotenv: Path = Path(".env")) ->
     given = {name: value for name, value in flags.items() if value is not None}
     merged = {**_dotenv(dotenv), **{k: v for k, v in os.environ.items() if v.strip()}, **given}
     folder = merged.get("CLAUDE_CONFIG_DIR", "").strip()
-    return {**_claude(Path(folder).expanduser()), **merged} if folder else merged
+    return {**_claude(folder), **merged} if folder else merged
 
 
 def _dotenv(path: Path) -> dict[str, str]:
@@ -35,13 +35,14 @@ def _dotenv(path: Path) -> dict[str, str]:
         raise SettingsError([f"{path} cannot be read: {exc}"]) from exc
 
 
-def _claude(folder: Path) -> dict[str, str]:
-    path = folder / "settings.json"
+def _claude(folder: str) -> dict[str, str]:
+    path = Path(folder, "settings.json")
     try:
+        path = path.expanduser()
         if not path.is_file():
             return {}
         settings = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RuntimeError) as exc:
         raise SettingsError([f"CLAUDE_CONFIG_DIR: {path} cannot be read: {exc}"]) from exc
     env = settings.get("env") if isinstance(settings, dict) else None
     if not isinstance(env, dict):
