@@ -73,12 +73,12 @@ class Plugins:
             others = [p for n, p in self._manager.list_name_plugin() if n != name and p]
             caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
             try:
-                results = caller(**arguments)
+                things = [thing for result in caller(**arguments) for thing in result]
             except Exception as exc:
                 raise PluginError(
                     f"{self.where(name)} failed in {hook}: {_line(exc)}. {cure(name)}"
                 ) from exc
-            given += [(name, thing) for result in results for thing in result]
+            given += [(name, thing) for thing in things]
         return given
 
     def describe(self) -> list[Description]:
