@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import pytest
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Hang, Stream
@@ -59,11 +61,9 @@ async def test_t24_a_hundred_clients_that_leave_at_once_are_all_noticed(
     gateway: GatewayProcess, upstream: FakeAnthropic, path: str
 ) -> None:
     upstream.always(Stream([*text_stream("Hel")[:4], Hang()]))
-    connections = [Connection(gateway.port) for _ in range(100)]
-    for connection in connections:
-        await connection.__aenter__()
-        await connection.send(request("POST", path, message_body(stream=True)))
-    await upstream.wait_turns(100)
-    for connection in connections:
-        connection.kill()
+    async with AsyncExitStack() as crowd:
+        for _ in range(100):
+            connection = await crowd.enter_async_context(Connection(gateway.port))
+            await connection.send(request("POST", path, message_body(stream=True)))
+        await upstream.wait_turns(100)
     assert await upstream.wait_closed(100) < 1
