@@ -96,14 +96,14 @@ def _offers(plugins: Plugins, hook: str, settings: Settings) -> Sequence[tuple[s
 async def _open(
     stack: AsyncExitStack, plugins: Plugins, name: str, offer: Offer[T], timeout_s: float
 ) -> T:
+    patience = asyncio.timeout(timeout_s)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with patience:
             return await stack.enter_async_context(offer.open())
-    except TimeoutError:
-        why = f"took longer than {timeout_s:g} s"
     except Exception as exc:
         why = f"{type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(".")
+        if patience.expired():
+            why = f"took longer than {timeout_s:g} s"
         raise PluginError(
             f"{plugins.where(name)} cannot open {offer.name!r}: {why}. {cure(name)}"
         ) from exc
-    raise PluginError(f"{plugins.where(name)} cannot open {offer.name!r}: {why}. {cure(name)}")
