@@ -1,0 +1,263 @@
+"""Each hook: that it works, that it is documented and used, and that none is called while serving."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from claude_gateway import (
+    Authenticator,
+    Credential,
+    Health,
+    HealthCheck,
+    ModelBackend,
+    Observer,
+    Offer,
+    Principal,
+    Run,
+    Setting,
+    Settings,
+    hookimpl,
+    hookspecs,
+)
+from claude_gateway.cli import cli
+from claude_gateway.cli.start import known_settings
+from claude_gateway.defaults import Defaults
+from claude_gateway.errors import PluginError
+from claude_gateway.plugins import load
+from claude_gateway.testing.raw import chat_body, message_body
+from claude_gateway.web.app import ROUTES
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from tests.conftest import Completing, Scripted, Serving, Site
+
+ROOT = Path(__file__).parent.parent
+SPECS = {
+    name: thing
+    for name, thing in vars(hookspecs).items()
+    if hasattr(thing, f"{hookspecs.PROJECT}_spec")
+}
+# Hooks that no plugin of this repository needs yet.
+WAITING = {"register_observers", "register_commands"}
+
+T = TypeVar("T")
+SPEED = Setting("SPEED", int, 5, "how fast")
+
+
+def opener(thing: T) -> Callable[[], AbstractAsyncContextManager[T]]:
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[T]:
+        yield thing
+
+    return opened
+
+
+class Diary(Observer):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def run_started(self, run: Run) -> None:
+        self.said.append(f"started {run.model}")
+
+    def run_ended(self, run: Run) -> None:
+        self.said.append(f"ended {run.stop_reason}")
+
+
+class Ada:
+    """Knows one key."""
+
+    async def authenticate(self, credential: Credential) -> Principal | None:
+        return Principal("ada", "Ada") if credential.secret.matches("gw-ada") else None
+
+
+class Ill:
+    async def check(self) -> Health:
+        return Health(ok=False, detail="out of paper")
+
+
+class Full:
+    """Uses every hook."""
+
+    def __init__(self, backend: ModelBackend) -> None:
+        self.backend = backend
+        self.diary = Diary()
+
+    @hookimpl
+    def register_settings(self) -> Sequence[Setting[object]]:
+        return [SPEED]
+
+    @hookimpl
+    def register_model_backends(self, settings: Settings) -> Sequence[Offer[ModelBackend]]:
+        return [Offer(f"fast-{settings[SPEED]}", opener(self.backend))]
+
+    @hookimpl
+    def register_authenticators(self, settings: Settings) -> Sequence[Offer[Authenticator]]:
+        return [Offer("ada", opener(Ada()))]
+
+    @hookimpl
+    def register_observers(self, settings: Settings) -> Sequence[Offer[Observer]]:
+        return [Offer("diary", opener(self.diary))]
+
+    @hookimpl
+    def register_health_checks(self, settings: Settings) -> Sequence[Offer[HealthCheck]]:
+        return [Offer("printer", opener(Ill()))]
+
+    @hookimpl
+    def register_commands(self) -> Sequence[click.Command]:
+        return [click.Command("greet")]
+
+
+async def test_hook_register_settings_makes_them_known_and_read(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Full(scripted()), SPEED="7") as app:
+        assert app.gateway.settings[SPEED] == 7
+
+
+def test_hook_register_settings_refuses_two_of_one_name_and_what_is_none() -> None:
+    class Other:
+        def __init__(self, *given: object) -> None:
+            self.given = given
+
+        @hookimpl
+        def register_settings(self) -> Sequence[object]:
+            return self.given
+
+    same = load(("a", Other(SPEED)), ("b", Other(SPEED)), discover=False)
+    assert known_settings(same) == [SPEED]  # one key, shared
+    twice = load(("a", Other(SPEED)), ("b", Other(Setting("SPEED", int, 1, ""))), discover=False)
+    with pytest.raises(PluginError, match="plugin a and plugin b both have a setting SPEED"):
+        known_settings(twice)
+    with pytest.raises(PluginError, match="plugin a: register_settings must return settings"):
+        known_settings(load(("a", Other("SPEED")), discover=False))
+
+
+async def test_hook_register_model_backends_adds_models(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Full(scripted(models=["m", "n"]))) as app:
+        assert [model.id for model in app.gateway.catalogue.models] == ["m", "n"]
+        assert app.gateway.backends == ("fast-5",)
+
+
+async def test_hook_register_authenticators_lets_callers_in(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Full(scripted()), GATEWAY_AUTH="required") as app:
+        for key, status in (("gw-ada", 200), ("gw-eve", 401)):
+            answer = await app.ask("GET", "/v1/models", b"", {"x-api-key": key})
+            assert answer.status == status
+    assert [line.get("principal") for line in app.lines] == ["ada", None]
+
+
+async def test_hook_register_observers_tells_them_of_runs(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    plugin = Full(scripted())
+    async with serving(plugin) as app:
+        await app.ask("POST", "/v1/chat/completions", chat_body(model="m"))
+    assert plugin.diary.said == ["started m", "ended end_turn"]
+
+
+async def test_hook_register_health_checks_adds_a_line(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Full(scripted())) as app:
+        health = (await app.ask("GET", "/health?deep=1")).json
+    assert health["checks"]["printer"] is False
+    assert health["details"]["printer"]["detail"] == "out of paper"
+    assert health["status"] == "degraded"
+
+
+def test_hook_register_commands_adds_to_the_command_line(site: Site) -> None:
+    site.install(
+        "greet",
+        """
+        import click
+
+        class Plugin:
+            @hookimpl
+            def register_commands(self):
+                return [click.Command("greet", callback=lambda: click.echo("Hello"))]
+
+        plugin = Plugin()
+        """,
+    )
+    runner = CliRunner()
+    assert runner.invoke(cli, ["greet"]).output == "Hello\n"
+    assert "greet" in runner.invoke(cli, ["--help"]).output
+    assert "serve" in runner.invoke(cli, ["--help"]).output
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_every_hook_has_a_test(hook: str) -> None:
+    assert [name for name in globals() if name.startswith(f"test_hook_{hook}")]
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_every_hook_is_documented(hook: str) -> None:
+    page = (ROOT / "docs/hooks.md").read_text("utf-8")
+    assert re.search(rf"^#+ .*\b{hook}\b", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_every_hook_is_used_by_a_real_plugin(hook: str) -> None:
+    users = [d.name for d in load(("defaults", Defaults())).describe() if hook in d.hooks]
+    assert bool(users) is (hook not in WAITING), users
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_no_hook_is_async_or_ends_with_the_first_result(hook: str) -> None:
+    assert not inspect.iscoroutinefunction(SPECS[hook])
+    options = getattr(SPECS[hook], f"{hookspecs.PROJECT}_spec")
+    assert not options["firstresult"]
+    assert not options["historic"]
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_hooks_are_handed_the_settings_and_never_the_app(hook: str) -> None:
+    assert list(inspect.signature(SPECS[hook]).parameters) in ([], ["settings"])
+
+
+async def test_no_hook_is_called_while_serving(
+    serving: Serving, completing: type[Completing]
+) -> None:
+    called: list[str] = []
+
+    def note(hook: str, impls: Sequence[pluggy.HookImpl], arguments: object) -> None:
+        called.append(hook)
+
+    async with serving(Full(completing())) as app:
+        app.plugins._manager.add_hookcall_monitoring(note, lambda *_: None)
+        for route in ROUTES:
+            for body in bodies(route.method):
+                path = route.path.replace("{model_id}", "m")
+                await app.ask(route.method, path, body)
+        for method, path in (("OPTIONS", "/v1/models"), ("GET", "/nowhere"), ("PUT", "/")):
+            await app.ask(method, path)
+        await app.ask("GET", "/v1/models", b"", {"x-api-key": "gw-eve"})
+        assert called == []
+        app.plugins.ask("register_settings")
+        assert set(called) == {"register_settings"}  # it would have been noticed
+    assert {line["status"] for line in app.lines} == {200, 204, 400, 401, 404, 405}
+
+
+def bodies(method: str) -> list[bytes | dict[str, object]]:
+    if method == "GET":
+        return [b""]
+    return [
+        message_body(model="m"),
+        message_body(model="m", stream=True),
+        chat_body(model="unknown"),
+        b"{",
+    ]
