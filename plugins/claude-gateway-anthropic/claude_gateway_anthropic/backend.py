@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 
@@ -21,6 +22,7 @@ from claude_gateway_anthropic.failures import from_response, malformed
 from claude_gateway_anthropic.headers import HeaderWriter, shown
 from claude_gateway_anthropic.reader import EventReader
 from claude_gateway_anthropic.settings import Account
+from claude_gateway_anthropic.surrogates import mended, parse
 from claude_gateway_anthropic.transport import Reply, Transport, open_transport
 
 OK = 200
@@ -92,12 +94,7 @@ class AnthropicBackend:
             body = await reply.read()
         finally:
             reply.close()
-        try:
-            message = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise malformed("the answer is not JSON") from None
-        if not isinstance(message, dict):
-            raise malformed("the answer is not a JSON object")
+        body, message = _read(body)
         return Answer(body, message, shown(reply.headers))
 
     async def _send(self, path: str, request: ModelRequest, *, stream: bool) -> Reply:
@@ -118,6 +115,21 @@ async def open_backend(account: Account) -> AsyncGenerator[AnthropicBackend]:
     """Open the pool and put the backend on it."""
     async with open_transport(account) as transport:
         yield AnthropicBackend(transport, HeaderWriter(account))
+
+
+def _read(body: bytes) -> tuple[bytes, Mapping[str, object]]:
+    """Parse an answer; one with half a character in it is written anew, for its bytes are no text."""
+    try:
+        message = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            message = mended(parse(body))
+        except ValueError:
+            raise malformed("the answer is not JSON") from None
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    if not isinstance(message, dict):
+        raise malformed("the answer is not a JSON object")
+    return body, message
 
 
 def _body(request: ModelRequest, path: str, stream: bool) -> bytes:

@@ -8,7 +8,6 @@ escape, so that half a surrogate pair can never be copied to a client.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -17,7 +16,7 @@ import orjson
 from claude_gateway import BlockStop, Event, GatewayError, MessageStop, TextDelta
 from claude_gateway_anthropic.events import PIECES, delta_event, other_event
 from claude_gateway_anthropic.failures import from_event, malformed, truncated
-from claude_gateway_anthropic.surrogates import Joiner
+from claude_gateway_anthropic.surrogates import Joiner, mended, parse
 
 TEXT_FRAME = re.compile(
     rb"event: content_block_delta\ndata: "
@@ -39,34 +38,50 @@ class EventReader:
     def __init__(self) -> None:
         self.failure: GatewayError | None = None
         self.finished = False
-        self._rest = b""
-        self._carriage_returns = False
+        self._rest: list[bytes] = []
+        self._size = 0
+        self._after_return = False
         self._joiner = Joiner()
 
     def feed(self, data: bytes) -> list[Event]:
-        """Return the events that `data` completes."""
-        if self._carriage_returns or b"\r" in data:
+        """Return the events that `data` completes; none once the message has ended."""
+        if self.finished:
+            return []
+        if self._after_return or b"\r" in data:
             data = self._only_line_feeds(data)
-        buffer = self._rest + data if self._rest else data
+        if self._rest:
+            if b"\n\n" not in self._rest[-1][-1:] + data:
+                self._keep(data)  # joined once, at the event's end, however many pieces it has
+                return []
+            data = b"".join((*self._rest, data))
+            self._rest, self._size = [], 0
         events: list[Event] = []
         try:
-            self._rest = buffer[self._read(buffer, events) :]
+            self._keep(data[self._read(data, events) :])
         except GatewayError as exc:
             self.failure = exc
-        if len(self._rest) > LARGEST_FRAME:
-            self.failure = malformed(f"one event is larger than {LARGEST_FRAME // 2**20} MB")
         return events
 
     def finish(self) -> None:
         """Raise what went wrong, if anything did; a stream that stops too early has gone wrong."""
         failure, self.failure = self.failure, None
         if failure is None and not self.finished:
-            failure = truncated("in the middle of an event" if self._rest.strip() else "too early")
+            middle = b"".join(self._rest).strip()
+            failure = truncated("in the middle of an event" if middle else "too early")
         try:
             if failure is not None:
                 raise failure
         finally:
             del failure  # or it would refer to this frame, which refers to it
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep a piece of an event whose end is yet to come."""
+        if not piece:
+            return
+        self._rest.append(piece)
+        self._size += len(piece)
+        if self._size > LARGEST_FRAME:
+            self.failure = malformed(f"one event is larger than {LARGEST_FRAME // 2**20} MB")
 
     def _read(self, buffer: bytes, events: list[Event]) -> int:
         """Append the complete events of `buffer`; return where the incomplete one begins."""
@@ -86,10 +101,12 @@ class EventReader:
                 return at
             self._frame(buffer[at : end + 2], events)
             at = end + 2
+            if self.finished:
+                return len(buffer)
 
     def _frame(self, frame: bytes, events: list[Event]) -> None:
         name, payload = _fields(frame)
-        if not payload or self.finished:
+        if not payload:
             return
         try:
             data = orjson.loads(payload)
@@ -98,6 +115,8 @@ class EventReader:
             data, whole = _lenient(payload), False  # perhaps only half a surrogate pair
         if not isinstance(data, dict):
             raise malformed("an event is not a JSON object")
+        if not whole and data.get("type") != "content_block_delta":
+            data = mended(data)
         kind = data.get("type") or name
         if kind == "error":
             raise from_event(data)
@@ -108,7 +127,7 @@ class EventReader:
             return
         event = other_event(str(kind), data, kept)
         if isinstance(event, BlockStop) and (rest := self._joiner.leftover(event.index)):
-            events.append(TextDelta(event.index, rest))
+            events.append(delta_event(event.index, rest, None))
         self.finished = isinstance(event, MessageStop)
         events.append(event)
 
@@ -116,22 +135,22 @@ class EventReader:
         index, delta = data.get("index"), data.get("delta")
         if type(index) is not int or not isinstance(delta, dict):
             raise malformed("a content_block_delta lacks its index or its delta")
-        key = PIECES.get(str(delta.get("type")))
-        piece = delta.get(key) if key else None
-        if frame is None and key and isinstance(piece, str):
-            delta = {**delta, key: self._joiner.join(index, piece)}
+        if frame is None:
+            key = PIECES.get(str(delta.get("type")))
+            if not key or not isinstance(delta.get(key), str):
+                sound = {name: mended(value) for name, value in delta.items()}
+                return [delta_event(index, sound, None)]
+            delta = self._joiner.join(index, key, delta)
             if not delta[key]:
                 return []
         return [delta_event(index, delta, frame)]
 
     def _only_line_feeds(self, data: bytes) -> bytes:
         """A proxy on the way may write CRLF or CR. JSON has no raw CR, so each is a line's end."""
-        self._carriage_returns = True
-        if self._rest.endswith(b"\r"):
-            self._rest, data = self._rest[:-1], b"\r" + data
-        held = b"\r" if data.endswith(b"\r") else b""
-        data = data.removesuffix(held) if held else data
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+        if self._after_return:  # that CR ended the line already; its LF is no second end
+            data = data.removeprefix(b"\n")
+        self._after_return = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def _fields(frame: bytes) -> tuple[str, bytes]:
@@ -149,7 +168,7 @@ def _fields(frame: bytes) -> tuple[str, bytes]:
 
 def _lenient(payload: bytes) -> object:
     try:
-        return json.loads(payload)
+        return parse(payload)
     except ValueError:
         raise malformed("an event is not JSON") from None
 
