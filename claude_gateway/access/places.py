@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 _HOST = re.compile(
-    r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?)(:\d{1,5})?"
+    r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?)(:[0-9]{1,5})?"
 )
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\\\s]*)")
 
