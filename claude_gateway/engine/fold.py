@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import NoReturn
 
 from claude_gateway.errors import UpstreamError
 from claude_gateway.types.events import (
@@ -53,8 +54,7 @@ class Fold:
             case MessageStart(message):
                 self._message = dict(message)
             case MessageDelta(delta, usage):
-                self._message |= delta
-                self._message["usage"] = {**_mapping(self._message.get("usage")), **usage}
+                self._end(delta, usage)
             case MessageStop():
                 self._complete = True
             case Accepted(headers):
@@ -71,6 +71,11 @@ class Fold:
         content = [self._finished(index) for index in sorted(self._blocks)]
         return Answer(b"", {**self._message, "content": content}, self._headers)
 
+    def _end(self, delta: Mapping[str, object], usage: Mapping[str, object]) -> None:
+        self._message |= delta
+        counted = {key: count for key, count in usage.items() if count is not None}
+        self._message["usage"] = {**_mapping(self._message.get("usage")), **counted}
+
     def _append(self, index: int, key: str, piece: str) -> None:
         self._pieces.setdefault(index, {}).setdefault(key, []).append(piece)
 
@@ -84,23 +89,29 @@ class Fold:
             ]
 
     def _finished(self, index: int) -> dict[str, object]:
-        block = self._blocks[index]
+        block = dict(self._blocks[index])
         for key, pieces in self._pieces.get(index, {}).items():
             text = "".join(pieces)
-            if key == "input":
+            start = block.get(key)
+            if key != "input":
+                block[key] = (start if isinstance(start, str) else "") + text
+            elif text.strip():
                 block["input"] = _input(text)
             else:
-                start = block.get(key)
-                block[key] = (start if isinstance(start, str) else "") + text
+                block["input"] = start or {}
         return block
 
 
 def _input(text: str) -> object:
     """Return the call's input; text that max_tokens cut short is no JSON and stays text."""
     try:
-        return json.loads(text) if text.strip() else {}
-    except ValueError:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return text
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _mapping(value: object) -> Mapping[str, object]:
