@@ -13,8 +13,8 @@ def completion(message: Mapping[str, object], created: int) -> dict[str, object]
     """Translate Anthropic's message; `created` is in seconds since 1970."""
     blocks = _blocks(message)
     calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
-    texts = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
-    thoughts = [str(b.get("thinking", "")) for b in blocks if b.get("type") == "thinking"]
+    texts = _pieces(blocks, "text")
+    thoughts = _pieces(blocks, "thinking")
     said: dict[str, object] = {
         "role": "assistant",
         "content": "".join(texts) if texts or not calls else None,
@@ -44,6 +44,12 @@ def completion(message: Mapping[str, object], created: int) -> dict[str, object]
 def _blocks(message: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
     content = message.get("content")
     return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+
+
+def _pieces(blocks: Sequence[Mapping[str, object]], kind: str) -> list[str]:
+    """Return the strings of the blocks of one kind, which stand under the kind's own name."""
+    found = [block.get(kind) for block in blocks if block.get("type") == kind]
+    return [piece for piece in found if isinstance(piece, str)]
 
 
 def _call(block: Mapping[str, object]) -> dict[str, object]:

@@ -19,15 +19,16 @@ FINISH_REASONS: Mapping[str, str] = {
 def finish(delta: Mapping[str, object], *, has_calls: bool) -> dict[str, object]:
     """Translate a `stop_reason` with what belongs to it, as fields of a choice.
 
-    A reason from the future ends as `stop`, or as `tool_calls` when a call is waiting, and is
-    shown raw in `x_stop_reason`: a pending call must never be lost.
+    A reason from the future ends as `stop` and is shown raw in `x_stop_reason`. Whatever the
+    reason, a call that waits must not be lost: then it is `tool_calls` instead of `stop`.
     """
     reason = delta.get("stop_reason")
     known = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
+    finished = known or "stop"
     choice: dict[str, object] = {
-        "finish_reason": known or ("tool_calls" if has_calls else "stop"),
+        "finish_reason": "tool_calls" if has_calls and finished == "stop" else finished,
     }
-    if known is None:
+    if known is None and reason is not None:
         choice["x_stop_reason"] = reason
     if delta.get("stop_sequence") is not None:
         choice["stop_sequence"] = delta["stop_sequence"]

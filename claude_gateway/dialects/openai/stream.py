@@ -32,6 +32,8 @@ from claude_gateway.types.events import (
 from claude_gateway.types.usage import Usage
 
 HOLE = b'"\\u0000"'
+# Blocks that may open with some of their text: where it stands, and what it is called in a chunk.
+BEGINNINGS: Mapping[str, str] = {"text": "content", "thinking": "reasoning_content"}
 
 
 class ChatStream:
@@ -48,8 +50,8 @@ class ChatStream:
         self._include_usage = include_usage
         self._before, self._after = b"", b""
         self._calls: dict[int, int] = {}  # index among blocks → index among tool calls
-        self._silent: set[int] = set()  # calls whose arguments have not begun
-        self._ending: Mapping[str, object] = {}
+        self._silent: dict[int, object] = {}  # calls whose arguments have not begun → their input
+        self._ending: dict[str, object] = {}
         self._usage = Usage()
 
     def feed(self, batch: Sequence[Event]) -> bytes:
@@ -81,12 +83,11 @@ class ChatStream:
             case BlockStart(index, block):
                 return self._block(index, block)
             case BlockStop(index):
-                # A call without arguments streams none; "" is not JSON, {} is.
-                return self._arguments(index, "{}") if index in self._silent else b""
+                return self._unsaid(index) if index in self._silent else b""
             case MessageStart(message):
                 return self._start(message)
             case MessageDelta(delta, usage):
-                self._ending = delta
+                self._ending |= delta
                 self._usage = Usage.from_wire(usage, self._usage)
                 return b""
             case MessageStop():
@@ -104,13 +105,14 @@ class ChatStream:
         return self._delta({"role": "assistant", "content": ""})
 
     def _block(self, index: int, block: Mapping[str, object]) -> bytes:
-        if block.get("type") == "text":
-            text = block.get("text")
-            return self._delta({"content": text}) if isinstance(text, str) and text else b""
-        if block.get("type") != "tool_use":
+        kind = str(block.get("type"))
+        if kind in BEGINNINGS:
+            text = block.get(kind)
+            return self._delta({BEGINNINGS[kind]: text}) if isinstance(text, str) and text else b""
+        if kind != "tool_use":
             return b""
         number = self._calls[index] = len(self._calls)
-        self._silent.add(index)
+        self._silent[index] = block.get("input")
         function = {"name": block.get("name"), "arguments": ""}
         call = {"index": number, "id": block.get("id"), "type": "function", "function": function}
         return self._delta({"tool_calls": [call]})
@@ -118,9 +120,14 @@ class ChatStream:
     def _arguments(self, index: int, partial: str) -> bytes:
         if index not in self._calls or not partial:
             return b""
-        self._silent.discard(index)
+        if not partial.isspace():
+            self._silent.pop(index, None)
         function = {"arguments": partial}
         return self._delta({"tool_calls": [{"index": self._calls[index], "function": function}]})
+
+    def _unsaid(self, index: int) -> bytes:
+        """Say the input that came with the call's start; "" is not JSON, {} is."""
+        return self._arguments(index, sse.compact(self._silent.pop(index) or {}).decode())
 
     def _end(self) -> bytes:
         reason = endings.refusal(self._ending)

@@ -1,0 +1,216 @@
+"""Streamed or whole, an answer is the same: judged by openai-python's own accumulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from claude_gateway import sse
+from claude_gateway.dialects.openai.completion import completion
+from claude_gateway.dialects.openai.stream import ChatStream
+from claude_gateway.engine.fold import Fold
+from claude_gateway.types.events import (
+    Accepted,
+    BlockStart,
+    BlockStop,
+    Event,
+    InputDelta,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    OtherDelta,
+    OtherEvent,
+    Ping,
+    SignatureDelta,
+    TextDelta,
+    ThinkingDelta,
+)
+
+SAME_EVERY_TIME = settings(derandomize=True, deadline=None, max_examples=120)
+TEXT = st.text(max_size=12)
+PIECES = st.lists(TEXT, max_size=4)
+COUNT = st.integers(0, 10**6)
+INPUT = st.dictionaries(TEXT, st.none() | st.integers() | TEXT | st.lists(TEXT), max_size=3)
+NOISE: Sequence[Event] = (Ping(), OtherEvent("weather", {}), OtherDelta(0, {"type": "odd"}))
+REASONS = ("end_turn", "stop_sequence", "max_tokens", "tool_use", "refusal", "pause_turn", "moon")
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> list[Event]:
+    deltas: list[Event] = []
+    for piece in draw(PIECES):
+        encoded = draw(st.booleans())
+        deltas.append(TextDelta(0, literal=sse.literal(piece)) if encoded else TextDelta(0, piece))
+    return [BlockStart(0, {"type": "text", "text": draw(st.just("") | TEXT)}), *deltas]
+
+
+@st.composite
+def thoughts(draw: st.DrawFn) -> list[Event]:
+    start = {"type": "thinking", "thinking": draw(st.just("") | TEXT), "signature": ""}
+    deltas = [ThinkingDelta(0, piece) for piece in draw(PIECES)]
+    return [BlockStart(0, start), *deltas, SignatureDelta(0, "c2ln")]
+
+
+@st.composite
+def tool_calls(draw: st.DrawFn) -> list[Event]:
+    early = draw(st.just({}) | INPUT)
+    start = {
+        "type": "tool_use",
+        "id": "toolu",
+        "name": draw(st.sampled_from("abc")),
+        "input": early,
+    }
+    whole = draw(st.just("") | INPUT.map(json.dumps))
+    at = draw(st.integers(0, len(whole)))
+    pieces = draw(st.sampled_from([[whole], ["", whole[:at], whole[at:]], []]))
+    return [BlockStart(0, start), *(InputDelta(0, piece) for piece in pieces)]
+
+
+@st.composite
+def unknowns(draw: st.DrawFn) -> list[Event]:
+    kind = draw(st.sampled_from(["hologram", "server_tool_use", "redacted_thinking", "fallback"]))
+    return [BlockStart(0, {"type": kind}), InputDelta(0, "{}"), *draw(st.permutations(NOISE))]
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Event]:
+    counts = {key: draw(COUNT) for key in ("input_tokens", "cache_read_input_tokens")}
+    counts["cache_creation_input_tokens"] = draw(COUNT)
+    start = {"id": "msg_1", "model": "claude-x", "usage": {**counts, "output_tokens": 1}}
+    events: list[Event] = [Accepted(), MessageStart(start)]
+    for index, block in enumerate(
+        draw(st.lists(texts() | thoughts() | tool_calls() | unknowns(), max_size=5))
+    ):
+        events += (placed(event, index) for event in [*block, BlockStop(0)])
+    events.insert(draw(st.integers(2, len(events))), draw(st.sampled_from(NOISE)))
+    ending = {"stop_reason": draw(st.sampled_from(REASONS)), "stop_sequence": None}
+    used: dict[str, object] = {"output_tokens": draw(COUNT)}
+    used["input_tokens"] = draw(st.none() | COUNT)
+    used["output_tokens_details"] = {"thinking_tokens": draw(COUNT)}
+    first = MessageDelta({"stop_reason": None}, {"output_tokens": draw(COUNT)})
+    return [*events, first, MessageDelta(ending, used), MessageStop()]
+
+
+def placed(event: Event, index: int) -> Event:
+    """The same event at its block's place."""
+    match event:
+        case TextDelta():
+            return TextDelta(
+                index, None if event.literal is not None else event.text, event.literal
+            )
+        case BlockStart(_, block):
+            named = {**block, "id": f"toolu_{index}"} if "id" in block else block
+            return BlockStart(index, named)
+        case ThinkingDelta() | SignatureDelta() | InputDelta() | OtherDelta() | BlockStop():
+            return replace(event, index=index)
+        case _:
+            return event
+
+
+def encoder() -> ChatStream:
+    return ChatStream(1_700_000_000, "asked", include_usage=True)
+
+
+def accumulated(frames: bytes) -> ChatCompletion:
+    state = ChatCompletionStreamState[None]()
+    for chunk in chunks(frames):
+        list(state.handle_chunk(chunk))
+    return state.current_completion_snapshot
+
+
+def chunks(frames: bytes) -> Iterator[ChatCompletionChunk]:
+    lines = frames.decode().split("\n\n")
+    assert lines[-2:] == ["data: [DONE]", ""]
+    for line in lines[:-2]:
+        yield ChatCompletionChunk.model_validate_json(line.removeprefix("data: "))
+
+
+def whole(events: Sequence[Event]) -> dict[str, Any]:
+    fold = Fold()
+    for event in events:
+        fold.add(event)
+    return completion(fold.answer().message, 1_700_000_000)
+
+
+@SAME_EVERY_TIME
+@given(answers())
+def test_the_stream_adds_up_to_the_completion(events: list[Event]) -> None:
+    streamed = accumulated(encoder().feed(events))
+    answer = whole(events)
+    [got], [wanted] = streamed.choices, answer["choices"]
+    assert (got.message.content or "") == (wanted["message"]["content"] or "")
+    assert got.message.refusal == wanted["message"]["refusal"]
+    assert got.finish_reason == wanted["finish_reason"]
+    reasoning = (got.message.model_extra or {}).get("reasoning_content")
+    assert reasoning == wanted["message"].get("reasoning_content")
+    assert streamed.usage is not None
+    assert streamed.usage.to_dict() == answer["usage"]
+    assert (streamed.id, streamed.created, streamed.model) == (
+        answer["id"],
+        answer["created"],
+        answer["model"],
+    )
+
+
+@SAME_EVERY_TIME
+@given(answers())
+def test_the_calls_of_the_stream_are_those_of_the_completion(events: list[Event]) -> None:
+    [choice] = accumulated(encoder().feed(events)).choices
+    [wanted] = whole(events)["choices"]
+    calls = [call.to_dict() for call in choice.message.tool_calls or []]
+    assert [without_spacing(c) for c in calls] == [
+        without_spacing(c) for c in wanted["message"].get("tool_calls", [])
+    ]
+
+
+def without_spacing(call: Any) -> tuple[object, ...]:
+    return call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])
+
+
+@SAME_EVERY_TIME
+@given(answers())
+def test_t17_the_total_is_the_sum_of_its_parts(events: list[Event]) -> None:
+    usage = accumulated(encoder().feed(events)).usage
+    assert usage is not None
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    details = usage.prompt_tokens_details
+    assert details is not None
+    assert usage.prompt_tokens >= (details.cached_tokens or 0)
+
+
+@SAME_EVERY_TIME
+@given(answers(), st.data())
+def test_any_batches_give_the_same_bytes(events: list[Event], data: st.DataObject) -> None:
+    at_once, in_batches, one_by_one = encoder(), encoder(), encoder()
+    frames = at_once.feed(events)
+    cut = data.draw(st.integers(0, len(events)))
+    assert in_batches.feed(events[:cut]) + in_batches.feed(events[cut:]) == frames
+    assert b"".join(one_by_one.feed((event,)) for event in events) == frames
+
+
+@SAME_EVERY_TIME
+@given(st.text())
+def test_text_still_encoded_and_text_decoded_give_the_same_bytes(text: str) -> None:
+    start = MessageStart({"id": "msg_1"})
+    encoded, decoded = TextDelta(0, literal=sse.literal(text)), TextDelta(0, text)
+    assert encoder().feed((start, encoded)) == encoder().feed((start, decoded))
+
+
+@SAME_EVERY_TIME
+@given(answers())
+def test_every_chunk_of_an_answer_looks_alike(events: list[Event]) -> None:
+    found = list(chunks(encoder().feed(events)))
+    assert len({(c.id, c.created, c.model, c.object) for c in found}) == 1
+    assert found[0].choices[0].delta.role == "assistant"
+    assert [c.choices[0].delta.role for c in found[1:-1]] == [None] * (len(found) - 2)
+    reasons = [c.choices[0].finish_reason for c in found[:-1]]
+    assert reasons[:-1] == [None] * (len(found) - 2)
+    assert reasons[-1] is not None
+    assert (found[-1].choices, [c.usage for c in found[:-1]]) == ([], [None] * (len(found) - 1))
