@@ -19,14 +19,16 @@ def openai_model(model: ModelInfo) -> dict[str, object]:
     }
 
 
-def anthropic_model(model: ModelInfo) -> dict[str, object]:
+def anthropic_model(model: ModelInfo, today: date | None = None) -> dict[str, object]:
     """One entry of Anthropic's list."""
-    released = datetime.fromtimestamp(model.created, UTC)
+    today = today or datetime.now(UTC).date()
     return {
         "type": "model",
         "id": model.id,
         "display_name": model.title,
-        "created_at": released.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created_at": _midnight(model.released or date(1970, 1, 1)),
+        "lifecycle": _lifecycle(model, today),
+        "retires_at": _midnight(model.retires) if model.retires else None,
         "max_input_tokens": model.max_input_tokens,
         "max_tokens": model.max_tokens,
     }
@@ -62,6 +64,16 @@ def capability(model: ModelInfo, aliases: Sequence[str], today: date) -> dict[st
         },
         "aliases": list(aliases),
     }
+
+
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()}T00:00:00Z"
+
+
+def _lifecycle(model: ModelInfo, today: date) -> str:
+    if model.retires is None:
+        return "active"
+    return "retired" if model.retires <= today else "deprecated"
 
 
 def _pricing(price: Price | None) -> dict[str, object]:
