@@ -53,6 +53,17 @@ def required(values: Mapping[str, object], key: str, kind: type[T], path: str = 
     return value if type(value) is kind else expect(value, kind, f"{path}{key}")
 
 
+def passed_on(values: Mapping[str, object], key: str, path: str = "") -> dict[str, object] | None:
+    """Return the object `values[key]`, which goes upstream as it is; None when absent or null."""
+    value = optional(values, key, dict, path)
+    if value:
+        try:  # as deep as it will stand in the body that is written
+            orjson.dumps([[[[[[[[value]]]]]]]])
+        except TypeError:
+            wrong(f"{path}{key}", "is nested too deeply")
+    return value
+
+
 def expect(value: object, kind: type[T], path: str) -> T:
     """Return `value` if it is of JSON's `kind`. A whole number is a number, true is neither."""
     # JSON gives plain types: a bool is no int here. It does not tell 1 from 1.0, though.

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from claude_gateway.dialects.fields import optional, parse_object, required, wrong
 
 
@@ -30,40 +32,33 @@ def read(body: bytes) -> MessagesRequest:
 
 
 def with_model(body: bytes, model: str) -> bytes:
-    """Replace the value of the top-level `model` and not one other byte.
+    """Replace the value of the top-level `model`, a string, and not one other byte.
 
     Writing the parsed body again would change numbers and escapes, and with them the prompt cache.
     When a key stands twice, JSON readers take the last; so does this.
     """
-    text = body.decode()
     span = None
-    for key, start, end in _members(text):
-        if key == "model":
-            span = start, end
+    depth = 0
+    for token in _TOKEN.finditer(body):
+        text = token[0]
+        if text in _OPENING:
+            depth += 1
+        elif text in _CLOSING:
+            depth -= 1
+        elif depth == 1 and _is_model(text) and (value := _VALUE.match(body, token.end())):
+            span = value.span(1)
     if span is None:
         return body
-    return (text[: span[0]] + json.dumps(model) + text[span[1] :]).encode()
+    return body[: span[0]] + json.dumps(model).encode() + body[span[1] :]
 
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+# Of a body that is known to be valid JSON, its strings and brackets show where everything is.
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_TOKEN = re.compile(_STRING + rb"|[{}\[\]]")
+_VALUE = re.compile(rb"\s*:\s*(" + _STRING + rb")")
+_OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
 
 
-def _members(text: str) -> list[tuple[str, int, int]]:
-    """Return (key, start of value, end of value) for an object that is known to be valid JSON."""
-    members: list[tuple[str, int, int]] = []
-    at = _skip(text, text.index("{") + 1)
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        start = _skip(text, _skip(text, at) + 1)
-        _value, end = _DECODER.raw_decode(text, start)
-        members.append((key, start, end))
-        at = _skip(text, end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return members
-
-
-def _skip(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
+def _is_model(key: bytes) -> bool:
+    # A key may be written with escapes.
+    return key == b'"model"' or (b"\\" in key and orjson.loads(key) == "model")
