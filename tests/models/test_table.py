@@ -1,0 +1,90 @@
+"""The table that ships is whole, and one that is not is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import get_args
+
+import pytest
+
+from claude_gateway import ModelInfo, Price, shipped_models
+from claude_gateway.models.table import parse, shipped
+from claude_gateway.types.models import Thinking
+
+TABLE = """
+[aliases]
+short = "long-1"
+
+[[models]]
+id = "long-1"
+name = "Long 1"
+released = 2026-01-02
+price = { input = 1, output = 5 }
+
+[[models]]
+id = "long-2"
+"""
+
+
+def test_a_table_is_models_in_order_and_other_names() -> None:
+    table = parse(TABLE)
+    assert [model.id for model in table.models] == ["long-1", "long-2"]
+    assert table.aliases == {"short": "long-1"}
+    assert table.models[0].price == Price(1, 5)
+    assert table.models[1] == ModelInfo("long-2")
+
+
+def test_an_alias_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="alias 'short' means 'long-1', which is not in the table"):
+        parse('[aliases]\nshort = "long-1"')
+
+
+def test_an_empty_table_is_empty() -> None:
+    assert parse("").models == ()
+
+
+def test_the_shipped_table_is_read_once() -> None:
+    assert shipped() is shipped()
+    assert shipped_models() is shipped().models
+
+
+def test_every_shipped_model_can_be_used() -> None:
+    models = shipped_models()
+    assert len({model.id for model in models}) == len(models)
+    for model in models:
+        assert model.title != model.id
+        assert 0 < model.max_tokens <= model.max_input_tokens
+        assert model.thinking in get_args(Thinking)
+        assert model.price is None or model.price.input < model.price.output
+
+
+def test_shipped_aliases_lead_to_models_and_never_hide_one() -> None:
+    ids = {model.id for model in shipped_models()}
+    assert set(shipped().aliases.values()) <= ids
+    assert ids.isdisjoint(shipped().aliases)
+    assert {"sonnet", "gpt-4o", "claude-3-5-sonnet-20241022"} <= set(shipped().aliases)
+
+
+def test_the_default_is_not_on_its_way_out() -> None:
+    assert shipped_models()[0].status(date.max) == "active"
+
+
+@pytest.mark.parametrize(
+    ("model", "status"),
+    [
+        (ModelInfo("m"), "active"),
+        (ModelInfo("m", legacy=True), "legacy"),
+        (ModelInfo("m", retires=date(2026, 5, 1)), "retired"),
+        (ModelInfo("m", retires=date(2026, 5, 2)), "active"),
+        (ModelInfo("m", retires=date(2026, 5, 2), legacy=True), "legacy"),
+    ],
+    ids=["new", "old", "on its last day", "before it", "old and before it"],
+)
+def test_a_model_has_a_place_in_its_life(model: ModelInfo, status: str) -> None:
+    assert model.status(date(2026, 5, 1)) == status
+
+
+def test_a_model_of_which_only_the_id_is_known_says_so() -> None:
+    assert ModelInfo("m").title == "m"
+    assert ModelInfo("m").created == 0
+    assert ModelInfo("m", released=date(1970, 1, 2)).created == 86_400
