@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import cast
 
 import httptools
@@ -78,6 +79,7 @@ class Exchange(asyncio.Protocol):
         self._waiting = 0
         if self._paused and self._transport is not None:
             self._paused = False
+            self.last_byte = self._loop.time()
             self._transport.resume_reading()
         return data
 
@@ -110,8 +112,15 @@ class Exchange(asyncio.Protocol):
                 self.fail(ConnectionError, f"upstream does not speak HTTP: {type(exc).__name__}")
                 return
             self._keep = False  # bytes after the answer
+        if not self._head_complete:
+            # Counted here, because the parser keeps a header to itself until the line ends.
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD:
+                self.fail(ConnectionError, "the head of the response is too large")
+                return
         if self._waiting > MOST_WAITING and not self._paused and self._transport is not None:
             self._paused = True
+            self.last_byte = math.inf  # it is we who are silent
             self._transport.pause_reading()
         self._wake()
 
@@ -122,7 +131,7 @@ class Exchange(asyncio.Protocol):
         """End: of a body that lasts until the close, or in the middle of something."""
         self._keep = False
         self._transport = None
-        if self._head_complete and self._until_close and not self._complete:
+        if self._head_complete and self._until_close and exc is None:
             self._complete = True
         elif not self._complete:
             self._error = self._error or (ConnectionResetError, str(exc or "closed by upstream"))
@@ -130,11 +139,13 @@ class Exchange(asyncio.Protocol):
 
     # --- the parser's side; it calls these while it is fed ---
 
+    def on_message_begin(self) -> None:
+        """Refuse a second response: nobody asked for it, and it must not change the first."""
+        if self._complete:
+            raise ConnectionError("bytes after the answer")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header."""
-        self._head_size += len(name) + len(value)
-        if self._head_size > LARGEST_HEAD:
-            raise ConnectionError("the head of the response is too large")
         key = name.decode("latin-1").lower()
         self.headers[key] = value.decode("utf-8", "surrogateescape")
 
