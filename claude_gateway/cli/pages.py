@@ -9,6 +9,19 @@ from pathlib import Path
 from claude_gateway.settings import Setting
 from claude_gateway.types.secrets import Secret
 
+# Read by Docker Compose itself, from the same file.
+COMPOSE = (
+    "",
+    "# --- Docker Compose ---",
+    "",
+    "# Address of this machine on which the port is published; 0.0.0.0 lets the network in.",
+    "#GATEWAY_PUBLISH=127.0.0.1",
+    "",
+    "# Owner of files/workspace, when that is not user 1000.",
+    "#GATEWAY_UID=1000",
+    "#GATEWAY_GID=1000",
+)
+
 
 def env_example(known: Iterable[Setting[object]]) -> str:
     """Return `.env.example`: every setting, commented out, with its default."""
@@ -21,7 +34,7 @@ def env_example(known: Iterable[Setting[object]]) -> str:
         for setting in settings:
             lines += ["", *(f"# {line}" for line in textwrap.wrap(setting.help, 96))]
             lines.append(f"#{setting.name}={setting.example or default(setting)}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *COMPOSE]) + "\n"
 
 
 def markdown(known: Iterable[Setting[object]]) -> str:

@@ -9,8 +9,9 @@ from typing import TypeVar
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.authenticators import DemoKey, OwnerKey, StaticKeys
 from claude_gateway.defaults.health import DiskSpace, Memory
+from claude_gateway.defaults.run_log import RunLog
 from claude_gateway.hookspecs import hookimpl
-from claude_gateway.interfaces import Authenticator, HealthCheck, Offer
+from claude_gateway.interfaces import Authenticator, HealthCheck, Observer, Offer
 from claude_gateway.settings import Setting, Settings
 
 T = TypeVar("T")
@@ -35,6 +36,12 @@ class Defaults:
         if not any(upstream):
             offers.append(Offer("demo-key", ready(DemoKey())))
         return offers
+
+    @hookimpl
+    def register_observers(self, settings: Settings) -> Sequence[Offer[Observer]]:
+        """A line in the log for each run that failed."""
+        log: Observer = RunLog()
+        return [Offer("run-log", ready(log))]
 
     @hookimpl
     def register_health_checks(self, settings: Settings) -> Sequence[Offer[HealthCheck]]:

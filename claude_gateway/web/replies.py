@@ -18,6 +18,7 @@ from claude_gateway.errors import (
 )
 
 SERVER_TROUBLE = 500
+BODY_UNREAD = (408, 413)
 OVERLOAD_PAUSE = 5.0  # seconds; what is asked for when upstream does not say
 
 
@@ -52,4 +53,7 @@ def failure(
         headers["x-should-retry"] = "true" if error.should_retry else "false"
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    return json_reply(envelope(error, request_id, status), status, headers)
+    response = json_reply(envelope(error, request_id, status), status, headers)
+    if status in BODY_UNREAD:
+        response.force_close()  # what is left of the body would be read as the next request
+    return response

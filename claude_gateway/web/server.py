@@ -105,6 +105,8 @@ async def serve(
         await stop.wait()
         gateway.draining = True
         server.close()
+        if runner.server is not None:  # connections without a request go, the others after theirs
+            runner.server.pre_shutdown()
         await drain(gateway, settings[names.SHUTDOWN_TIMEOUT])
 
 

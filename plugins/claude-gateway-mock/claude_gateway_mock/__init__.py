@@ -6,8 +6,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import click
+
 from claude_gateway import ModelBackend, Offer, Setting, Settings, hookimpl, shipped_models
 from claude_gateway_mock.backend import MOCK, MockBackend
+from claude_gateway_mock.commands import mock_check
 from claude_gateway_mock.scripts import Rule, parse_rules, read_rules, script
 from claude_gateway_mock.steps import LONGEST_PACE_MS
 
@@ -71,6 +74,10 @@ class Plugin:
     @hookimpl
     def register_settings(self) -> Sequence[Setting[object]]:
         return (MOCK_DELAY_MS, MOCK_FIRST_DELAY_MS, MOCK_ENABLED, MOCK_SCRIPT)
+
+    @hookimpl
+    def register_commands(self) -> Sequence[click.Command]:
+        return (mock_check,)
 
     @hookimpl
     def register_model_backends(self, settings: Settings) -> Sequence[Offer[ModelBackend]]:
