@@ -88,6 +88,7 @@ class Origin:
                     return False
                 case "close":
                     writer.close()
+                    await writer.wait_closed()
                     self.served.put_nowait(None)
                     return False
                 case _:
