@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeAlias, cast
 
@@ -240,6 +241,6 @@ def _plugin(part: object) -> object:
 
 
 @pytest.fixture
-def serving() -> Serving:
+def serving(tmp_path: Path) -> Serving:
     """Serve these plugins, or backends, beside the built-in plugin; environment by name."""
-    return _serving
+    return partial(_serving, GATEWAY_DATA_DIR=str(tmp_path))

@@ -47,8 +47,6 @@ SPECS = {
     for name, thing in vars(hookspecs).items()
     if hasattr(thing, f"{hookspecs.PROJECT}_spec")
 }
-# Hooks that no plugin of this repository needs yet.
-WAITING = {"register_observers", "register_commands"}
 
 T = TypeVar("T")
 SPEED = Setting("SPEED", int, 5, "how fast")
@@ -213,7 +211,7 @@ def test_every_hook_is_documented(hook: str) -> None:
 @pytest.mark.parametrize("hook", SPECS)
 def test_every_hook_is_used_by_a_real_plugin(hook: str) -> None:
     users = [d.name for d in load(("defaults", Defaults())).describe() if hook in d.hooks]
-    assert bool(users) is (hook not in WAITING), users
+    assert users
 
 
 @pytest.mark.parametrize("hook", SPECS)
