@@ -25,7 +25,7 @@ from claude_gateway_anthropic.settings import Account
 from claude_gateway_anthropic.surrogates import mended, parse
 from claude_gateway_anthropic.transport import Reply, Transport, open_transport
 
-OK = 200
+OK, UNAUTHORIZED = 200, 401
 MESSAGES, COUNT_TOKENS, MODELS = "/v1/messages", "/v1/messages/count_tokens", "/v1/models?limit=1"
 
 
@@ -86,7 +86,9 @@ class AnthropicBackend:
                 reply.close()
         except UpstreamError as exc:
             return Health(False, exc.message)
-        return Health(reply.status == OK, f"GET /v1/models answered {reply.status}")
+        # Without a key a refusal is all there is to hear, and it takes a working network, too.
+        fine = reply.status == OK or (reply.status == UNAUTHORIZED and not self._headers.pays)
+        return Health(fine, f"GET /v1/models answered {reply.status}")
 
     async def _whole(self, path: str, request: ModelRequest) -> Answer:
         reply = await self._send(path, request, stream=False)

@@ -27,6 +27,11 @@ class HeaderWriter:
         }
         self._own = dict(_credential(account))
 
+    @property
+    def pays(self) -> bool:
+        """Whether there is a credential of the gateway's own."""
+        return bool(self._own)
+
     def plain(self, key: Secret | None = None) -> dict[str, str]:
         """Headers of a call that is the gateway's own idea; with `key`, on that key's account."""
         credential = self._own if key is None else _key(key)
@@ -53,6 +58,8 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the upstream headers that a client may see; ids are renamed, the request has ours."""
     kept: dict[str, str] = {}
     for name, value in headers.items():
+        if not value.isascii():  # no such header of Anthropic's is, and it could not be sent on
+            continue
         lower = name.lower()
         if lower.startswith(SHOWN_PREFIX):
             kept[lower] = value
