@@ -59,7 +59,7 @@ class Fold:
                 self._complete = True
             case Accepted(headers):
                 self._headers = headers
-            case BlockStop() | Ping() | OtherEvent():
+            case BlockStop() | Ping() | OtherEvent():  # pragma: no branch  # there is no other
                 pass
 
     def answer(self) -> Answer:

@@ -63,7 +63,7 @@ def _written(event: Event) -> bytes:  # noqa: C901, PLR0911, PLR0912  # one arm 
             return _event("ping", {})
         case OtherEvent(name, data):
             return sse.event(name, data)
-        case Accepted():
+        case Accepted():  # pragma: no branch  # there is no other kind
             return b""
 
 

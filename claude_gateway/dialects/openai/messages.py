@@ -7,24 +7,34 @@ are never empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.parts import Block, blocks, text_blocks
+from claude_gateway.dialects.openai.tools import tool_name
 
+# Escapes in JSON: what is whole (group 1), or half of a surrogate pair.
+HALF = re.compile(
+    r"(\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+ID = re.compile(r"[a-zA-Z0-9_-]+")
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 @dataclass(slots=True)
 class Conversation:
-    """System text, turns, and the names of all tools that were called, in order of first call."""
+    """System text, turns, and the tools that were called: names, in order of first call."""
 
     system: list[Block] = field(default_factory=list)
     messages: list[dict[str, object]] = field(default_factory=list)
-    tool_names: list[str] = field(default_factory=list)
+    tool_names: dict[str, None] = field(default_factory=dict)  # as an ordered set
 
 
 def conversation(messages: Sequence[object], system_prompt: str | None = None) -> Conversation:
@@ -32,7 +42,7 @@ def conversation(messages: Sequence[object], system_prompt: str | None = None) -
     if not messages:
         wrong("messages", "must have at least one message", code="missing_field")
     reader = _Reader()
-    if system_prompt:
+    if system_prompt and system_prompt.strip():
         reader.talk.system.append({"type": "text", "text": system_prompt})
     for i, message in enumerate(messages):
         reader.read(expect(message, dict, f"messages[{i}]"), f"messages[{i}]")
@@ -45,7 +55,10 @@ def conversation(messages: Sequence[object], system_prompt: str | None = None) -
 class _Reader:
     def __init__(self) -> None:
         self.talk = Conversation()
+        self._turns: list[tuple[str, list[Block]]] = []
         self._open: dict[str, Block | None] = {}  # calls of the last turn → their results
+        self._ids: dict[str, str] = {}  # calls → what they are called upstream
+        self._used: Counter[str] = Counter()
         self._waiting: list[Block] = []  # said while results are still coming in
         self._asked_at = ""
 
@@ -65,9 +78,12 @@ class _Reader:
 
     def finish(self) -> None:
         self._settle()
+        self.talk.messages = [
+            {"role": role, "content": _plain(content)} for role, content in self._turns
+        ]
 
     def _system(self, said: Sequence[Block]) -> None:
-        if not self.talk.messages and not self._open:
+        if not self._turns:
             self.talk.system += said
         else:  # in the middle, it belongs to the user's turn, or every cached prefix would change
             self._say("user", said)
@@ -82,12 +98,12 @@ class _Reader:
         calls = optional(message, "tool_calls", list, f"{path}.") or []
         for i, call in enumerate(calls):
             block = _call(expect(call, dict, f"{path}.tool_calls[{i}]"), f"{path}.tool_calls[{i}]")
-            name, call_id = str(block["name"]), str(block["id"])
+            call_id = str(block["id"])
             if call_id in self._open:
                 wrong(f"{path}.tool_calls[{i}].id", f"is used twice: {call_id[:100]!r}")
             self._open[call_id] = None
-            if name not in self.talk.tool_names:
-                self.talk.tool_names.append(name)
+            block["id"] = self._take_id(call_id)
+            self.talk.tool_names[str(block["name"])] = None
             said.append(block)
         self._asked_at = path
         self._append("assistant", said)
@@ -102,10 +118,15 @@ class _Reader:
         if self._open[call_id] is not None:
             wrong(f"{path}.tool_call_id", f"answers a call that has its answer: {call_id[:100]!r}")
         content = blocks(message.get("content"), f"{path}.content")
-        result: Block = {"type": "tool_result", "tool_use_id": call_id}
+        result: Block = {"type": "tool_result", "tool_use_id": self._ids[call_id]}
         if content:
             result["content"] = _plain(content)
         self._open[call_id] = result
+
+    def _take_id(self, call_id: str) -> str:
+        taken = self._ids[call_id] = _upstream_id(call_id, self._used[call_id])
+        self._used[call_id] += 1
+        return taken
 
     def _say(self, role: str, said: Sequence[Block]) -> None:
         """Append to the conversation, after the results that must come first."""
@@ -118,11 +139,11 @@ class _Reader:
         """Write the results of the last turn's calls, in the order of the calls."""
         if not self._open:
             return
-        missing = [call_id for call_id, result in self._open.items() if result is None]
+        missing = [repr(call_id[:100]) for call_id, found in self._open.items() if found is None]
         if missing:
             wrong(
                 f"{self._asked_at}.tool_calls",
-                f"has no tool message in answer to {', '.join(repr(m[:100]) for m in missing)}",
+                f"has no tool message in answer to {', '.join(missing[:10])}",
                 code="missing_tool_result",
             )
         results = [result for result in self._open.values() if result is not None]
@@ -130,17 +151,14 @@ class _Reader:
         self._append("user", [*results, *self._waiting])
         self._waiting = []
 
-    def _append(self, role: str, said: Iterable[Block]) -> None:
-        content = list(said)
-        last = self.talk.messages[-1] if self.talk.messages else {}
-        if not content:
+    def _append(self, role: str, said: Sequence[Block]) -> None:
+        if not said:
             return
-        if last.get("role") == role:  # upstream would merge them too; here it is deterministic
-            before = last["content"]
-            known = [{"type": "text", "text": before}] if isinstance(before, str) else before
-            last["content"] = [*known, *content]  # type: ignore[misc]  # a list of blocks by now
+        if self._turns and self._turns[-1][0] == role:
+            # Upstream would merge them too; here it is deterministic.
+            self._turns[-1][1].extend(said)
         else:
-            self.talk.messages.append({"role": role, "content": _plain(content)})
+            self._turns.append((role, list(said)))
 
 
 def _plain(content: Sequence[Block]) -> str | list[Block]:
@@ -154,19 +172,42 @@ def _call(call: Mapping[str, object], path: str) -> Block:
     if call.get("type", "function") != "function":
         wrong(f"{path}.type", "must be 'function'", code="unsupported_value")
     function = required(call, "function", dict, f"{path}.")
-    name = required(function, "name", str, f"{path}.function.")
-    arguments = optional(function, "arguments", str, f"{path}.function.") or "{}"
-    try:
-        parsed = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        parsed = None
-    if not isinstance(parsed, dict):
-        wrong(f"{path}.function.arguments", f"of the call of {name[:100]!r} must be a JSON object")
-    # The client's own bytes go up: parsing and writing them again could change numbers.
-    given = orjson.Fragment(arguments.encode())
+    name = tool_name(function, f"{path}.function.")
     return {
         "type": "tool_use",
         "id": required(call, "id", str, f"{path}."),
         "name": name,
-        "input": given,
+        "input": _arguments(function, name, f"{path}.function."),
     }
+
+
+def _upstream_id(call_id: str, earlier: int) -> str:
+    """Return the id itself, or one derived from it when upstream would not take it.
+
+    Other services make ids like `functions.look:0`, or count from 0 again in each turn; here they
+    have an alphabet and are unique. `earlier` is how often the history has used this one before.
+    """
+    if ID.fullmatch(call_id) and not earlier:
+        return call_id
+    return f"call_{hashlib.sha256(f'{earlier}:{call_id}'.encode()).hexdigest()[:32]}"
+
+
+def _arguments(function: Mapping[str, object], name: str, path: str) -> object:
+    """Check the arguments and keep them: writing parsed ones again could change numbers."""
+    given = optional(function, "arguments", str, path) or ""
+    if not given.strip():
+        return {}
+    parsed = _parsed(given)
+    if parsed is None:  # perhaps only because it holds half a character, cut by some length limit
+        given = HALF.sub(lambda found: found[0] if found[1] else r"\ufffd", given)
+        parsed = _parsed(given)
+    if not isinstance(parsed, dict):
+        wrong(f"{path}arguments", f"of the call of {name!r} must be a JSON object")
+    return orjson.Fragment(given.encode())
+
+
+def _parsed(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None

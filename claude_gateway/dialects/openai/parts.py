@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from claude_gateway.dialects.fields import expect, required, wrong
+from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
 
 Block: TypeAlias = dict[str, object]
 
@@ -59,7 +59,8 @@ def _part(part: Mapping[str, object], path: str) -> list[Block]:
             f"{kind[:50]!r} is not supported; text, image_url and file are",
             code="unsupported_value",
         )
-    if found and (cache_control := part.get("cache_control")):
+    cache_control = passed_on(part, "cache_control", f"{path}.")
+    if found and cache_control:
         found[0]["cache_control"] = cache_control
     return found
 
@@ -69,25 +70,27 @@ def _text(text: str) -> list[Block]:
 
 
 def _image(image: object, path: str) -> Block:
-    url = (
-        image
-        if isinstance(image, str)
-        else required(expect(image, dict, path), "url", str, f"{path}.")
-    )
+    if isinstance(image, str):
+        url = image
+    else:
+        url = required(expect(image, dict, path), "url", str, f"{path}.")
+        path = f"{path}.url"
     if url.startswith("data:"):
         return {"type": "image", "source": _base64(url, path)}
     if not url.startswith(("https://", "http://")):
-        wrong(f"{path}.url", "must be an http(s) URL or a base64 data URL")
+        wrong(path, "must be an http(s) URL or a base64 data URL")
     return {"type": "image", "source": {"type": "url", "url": url}}
 
 
 def _file(file: Mapping[str, object], path: str) -> Block:
-    if isinstance(file.get("file_id"), str):
-        return {"type": "document", "source": {"type": "file", "file_id": file["file_id"]}}
-    source = _base64(required(file, "file_data", str, f"{path}."), f"{path}.file_data")
-    document: Block = {"type": "document", "source": source}
-    if isinstance(file.get("filename"), str):
-        document["title"] = file["filename"]
+    document: Block = {"type": "document"}
+    if file_id := optional(file, "file_id", str, f"{path}."):
+        document["source"] = {"type": "file", "file_id": file_id}
+    else:
+        given = required(file, "file_data", str, f"{path}.")
+        document["source"] = _base64(given, f"{path}.file_data")
+    if filename := optional(file, "filename", str, f"{path}."):
+        document["title"] = filename
     return document
 
 

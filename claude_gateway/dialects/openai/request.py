@@ -7,7 +7,7 @@ told; nothing is sent upstream that the client did not ask for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
@@ -88,20 +88,27 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
         params["stop_sequences"] = stops
     params |= _sampling(fields, model, ignored)
     params |= _tools(fields, model, talk.tool_names, ignored)
-    if user := optional(fields, "safety_identifier", str) or optional(fields, "user", str):
-        params["metadata"] = {"user_id": hashlib.sha256(user.encode()).hexdigest()}
+    params |= _user(fields)
     params |= _tier(fields, ignored)
     return Translated(params, tuple(sorted(ignored)))
 
 
 def _max_tokens(fields: Mapping[str, object], model: ModelInfo) -> int:
+    limits = []
     for key in ("max_completion_tokens", "max_tokens"):
         asked = optional(fields, key, int)
         if asked is not None:
             if asked < 1:
                 wrong(key, "must be at least 1")
-            return min(asked, model.max_tokens)
-    return model.max_tokens
+            limits.append(asked)
+    return min(limits[0], model.max_tokens) if limits else model.max_tokens
+
+
+def _user(fields: Mapping[str, object]) -> dict[str, object]:
+    """Name the user upstream by a digest: their name is nobody's business there."""
+    names = [optional(fields, key, str) for key in ("safety_identifier", "user")]
+    user = names[0] or names[1]
+    return {"metadata": {"user_id": hashlib.sha256(user.encode()).hexdigest()}} if user else {}
 
 
 def _stops(fields: Mapping[str, object]) -> list[str]:
@@ -133,18 +140,20 @@ def _sampling(
 
 
 def _tools(
-    fields: Mapping[str, object], model: ModelInfo, called: list[str], ignored: list[str]
+    fields: Mapping[str, object], model: ModelInfo, called: Iterable[str], ignored: list[str]
 ) -> dict[str, object]:
     offered = tools(optional(fields, "tools", list) or [])
+    chosen = choice(fields.get("tool_choice"), offered)
+    one_at_a_time = optional(fields, "parallel_tool_calls", bool) is False
     if not offered:
         # A history with calls needs the tools that were called, or upstream refuses it.
-        return {"tools": stand_ins(called), "tool_choice": {"type": "none"}} if called else {}
-    chosen = choice(fields.get("tool_choice"), offered)
-    if not model.forced_tool_choice and chosen.get("type") in ("any", "tool"):
+        past = stand_ins(called)
+        return {"tools": past, "tool_choice": {"type": "none"}} if past else {}
+    if not model.forced_tool_choice and chosen["type"] in ("any", "tool"):
         ignored.append("tool_choice")
         chosen = {"type": "auto"}
-    if optional(fields, "parallel_tool_calls", bool) is False and chosen.get("type") != "none":
-        chosen = {**chosen, "disable_parallel_tool_use": True}
+    if one_at_a_time and chosen["type"] != "none":
+        chosen["disable_parallel_tool_use"] = True
     plain = chosen == {"type": "auto"} and fields.get("tool_choice") is None
     return {"tools": offered} if plain else {"tools": offered, "tool_choice": chosen}
 

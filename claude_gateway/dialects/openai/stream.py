@@ -74,8 +74,6 @@ class ChatStream:
 
     def _frame(self, event: Event) -> bytes:  # noqa: C901, PLR0911  # one arm for each kind of event
         match event:
-            case TextDelta():
-                return b""  # feed() has dealt with it
             case ThinkingDelta(_, text):
                 return self._delta({"reasoning_content": text}) if text else b""
             case InputDelta(index, partial):
@@ -93,6 +91,8 @@ class ChatStream:
             case MessageStop():
                 return self._end()
             case Accepted() | SignatureDelta() | OtherDelta() | Ping() | OtherEvent():
+                return b""
+            case TextDelta():  # pragma: no cover  # feed() has dealt with it
                 return b""
 
     def _start(self, message: Mapping[str, object]) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
@@ -13,12 +13,26 @@ ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
 
 def tools(offered: Sequence[object]) -> list[dict[str, object]]:
     """Translate function tools, in the client's order."""
-    return [_tool(tool, f"tools[{i}]") for i, tool in enumerate(offered)]
+    translated = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(offered)]
+    names = set()
+    for i, tool in enumerate(translated):
+        if tool["name"] in names:
+            wrong(f"tools[{i}].function.name", f"is used twice: {tool['name']!r}")
+        names.add(tool["name"])
+    return translated
 
 
-def stand_ins(names: Sequence[str]) -> list[dict[str, object]]:
+def stand_ins(names: Iterable[str]) -> list[dict[str, object]]:
     """Describe tools of which only the names are known, from calls in the history."""
     return [{"name": name, "input_schema": ANYTHING} for name in names]
+
+
+def tool_name(function: Mapping[str, object], path: str) -> str:
+    """Return a function's name, if it is one that upstream takes."""
+    name = required(function, "name", str, path)
+    if not NAME.fullmatch(name):
+        wrong(f"{path}name", "must be 1 to 128 letters, digits, '_' or '-'")
+    return name
 
 
 def choice(asked: object, offered: Sequence[Mapping[str, object]]) -> dict[str, object]:
@@ -27,6 +41,8 @@ def choice(asked: object, offered: Sequence[Mapping[str, object]]) -> dict[str, 
     if asked is None or isinstance(asked, str):
         if asked not in words:
             wrong("tool_choice", "must be auto, none, required or a function")
+        if asked == "required" and not offered:
+            wrong("tool_choice", "requires a call, and there are no tools to call")
         return {"type": words[asked]}
     picked = expect(asked, dict, "tool_choice")
     if picked.get("type") != "function":
@@ -43,16 +59,14 @@ def _tool(tool: object, path: str) -> dict[str, object]:
     if declared.get("type") != "function":
         wrong(f"{path}.type", "must be 'function'", code="unsupported_value")
     function = required(declared, "function", dict, f"{path}.")
-    name = required(function, "name", str, f"{path}.function.")
-    if not NAME.fullmatch(name):
-        wrong(f"{path}.function.name", "must be 1 to 128 letters, digits, '_' or '-'")
+    name = tool_name(function, f"{path}.function.")
     translated: dict[str, object] = {"name": name}
     if description := optional(function, "description", str, f"{path}.function."):
         translated["description"] = description
-    schema = optional(function, "parameters", dict, f"{path}.function.") or ANYTHING
+    schema = passed_on(function, "parameters", f"{path}.function.") or ANYTHING
     translated["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
     if (strict := optional(function, "strict", bool, f"{path}.function.")) is not None:
         translated["strict"] = strict
-    if cache_control := declared.get("cache_control"):
+    if cache_control := passed_on(declared, "cache_control", f"{path}."):
         translated["cache_control"] = cache_control
     return translated

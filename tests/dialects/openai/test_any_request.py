@@ -1,0 +1,205 @@
+"""Whatever JSON comes: it is translated into what upstream takes, or refused with the field named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import orjson
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from claude_gateway.dialects.fields import parse_object
+from claude_gateway.dialects.openai.request import REPORTED, Translated, read, translate
+from claude_gateway.errors import InvalidRequest
+from claude_gateway.models.table import shipped_models
+from claude_gateway.types.models import ModelInfo
+
+SAME_EVERY_TIME = settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=400,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+WORDS = st.sampled_from(
+    ["", " ", "a", "b", "text", "auto", "none", "required", "function", "user", "low", "high"]
+) | st.sampled_from(["{}", '{"a":1}', "json_schema", "image_url", "data:image/png;base64,AAAA"])
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(-9, 9)
+    | WORDS
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+SOUND = st.sampled_from(
+    [{"name": "look", "arguments": ""}, {"name": "list", "arguments": '{"n":1}'}]
+)
+IDS = st.sampled_from(["a", "b", "c", "functions.look:0", ""])
+
+
+def objects(
+    *, optional: bool = False, **fields: st.SearchStrategy[Any]
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects in which any field may be missing, and now and then one holds something else."""
+    partial = st.fixed_dictionaries({}, optional=fields)
+    whole = partial if optional else st.fixed_dictionaries(fields)
+    odd = st.builds(dict.__or__, whole, st.dictionaries(st.sampled_from(sorted(fields)), ANY))
+    return st.sampled_from(range(100)).flatmap(lambda n: {98: partial, 99: odd}.get(n, whole))
+
+
+FUNCTION = objects(
+    name=st.sampled_from(["look", "list"]),
+    arguments=st.sampled_from(["", "{}", '{"b": 1, "a": [1.0]}']),
+)
+PARTS = st.lists(
+    objects(type=st.just("text"), text=WORDS, cache_control=st.just({"type": "ephemeral"}))
+    | objects(
+        type=st.just("image_url"),
+        image_url=objects(url=st.sampled_from(["https://x.test/a", "data:image/png;base64,AAAA"])),
+    )
+    | objects(type=st.just("text"), text=st.just("Hi")),
+    min_size=1,
+    max_size=3,
+)
+REFUSALS = st.lists(objects(type=st.just("refusal"), refusal=WORDS), max_size=2)
+MESSAGE = st.one_of(
+    objects(role=st.just("user"), content=PARTS | st.just("Hi")),
+    objects(role=st.sampled_from(["system", "developer"]), content=WORDS | st.just("Hi")),
+    objects(role=st.just("assistant"), content=WORDS | REFUSALS | st.none()),
+)
+
+
+@st.composite
+def rounds(draw: st.DrawFn, functions: st.SearchStrategy[Any]) -> list[dict[str, Any]]:
+    """A round of calls with all its results, in any order, and perhaps words in between."""
+    ids = draw(st.lists(IDS, max_size=3, unique=True))
+    calls = [{"id": id_, "type": "function", "function": draw(functions)} for id_ in ids]
+    results = [
+        {"role": "tool", "tool_call_id": id_, "content": draw(CONTENT_OF_TOOLS)} for id_ in ids
+    ]
+    between: list[dict[str, Any]] = draw(
+        st.lists(st.just({"role": "user", "content": "And?"}), max_size=1)
+    )
+    said = {"role": "assistant", "content": draw(st.none() | WORDS), "tool_calls": calls}
+    return [said, *draw(st.permutations([*results, *between]))]
+
+
+CONTENT_OF_TOOLS = st.none() | WORDS | st.lists(st.just({"type": "text", "text": "x"}), max_size=2)
+HISTORIES = st.lists(MESSAGE.map(lambda message: [message]) | rounds(FUNCTION), max_size=5).map(
+    lambda pieces: [message for piece in pieces for message in piece]
+)
+TOOL = objects(
+    type=st.just("function"),
+    function=objects(
+        name=st.sampled_from(["look", "list"]),
+        parameters=st.just({"type": "object"}),
+        strict=st.booleans(),
+    ),
+)
+REQUEST = objects(
+    optional=True,
+    tools=st.lists(TOOL, max_size=2),
+    tool_choice=st.sampled_from(["auto", "none", "required"]) | TOOL,
+    max_tokens=st.integers(1, 10**6),
+    stop=WORDS | st.lists(WORDS, max_size=4),
+    temperature=st.floats(0, 2),
+    reasoning_effort=st.sampled_from(["none", "minimal", "low", "high", "max"]),
+    response_format=objects(
+        type=st.just("json_schema"),
+        json_schema=objects(
+            name=st.just("a"), schema=st.just({"type": "object"}), strict=st.booleans()
+        ),
+    ),
+)
+MODELS = st.sampled_from([*shipped_models(), ModelInfo("claude-next")])
+KEYS = st.sampled_from(
+    ["messages", "tools", "tool_choice", "stop", "user", "n", "stream", *sorted(REPORTED)]
+)
+
+
+@SAME_EVERY_TIME
+@given(REQUEST, HISTORIES, MODELS)
+def test_a_request_is_translated_or_refused_with_the_field(
+    fields: dict[str, Any], messages: list[Any], model: ModelInfo
+) -> None:
+    check({"messages": messages, **fields}, model)
+
+
+@SAME_EVERY_TIME
+@given(st.dictionaries(KEYS | st.text(), ANY, max_size=5), MODELS)
+def test_any_object_is_translated_or_refused_with_the_field(
+    fields: dict[str, Any], model: ModelInfo
+) -> None:
+    check(fields, model)
+
+
+@SAME_EVERY_TIME
+@given(st.lists(rounds(SOUND), max_size=3), MODELS)
+def test_calls_with_all_their_results_are_never_refused(
+    history: list[list[Any]], model: ModelInfo
+) -> None:
+    said = [message for round_ in history for message in round_]
+    params = translate(read({"messages": [{"role": "user", "content": "Hi"}, *said]}), model).params
+    check_turns(orjson.loads(orjson.dumps(params["messages"])))
+
+
+def check(fields: dict[str, Any], model: ModelInfo) -> None:
+    try:
+        asked = translate(read(parse_object(orjson.dumps(fields))), model)
+    except InvalidRequest as failure:
+        refusal = failure
+    else:
+        check_params(asked, model)
+        return
+    assert refusal.param
+    assert refusal.message.startswith(refusal.param)
+
+
+def check_params(asked: Translated, model: ModelInfo) -> None:
+    params = orjson.loads(orjson.dumps(asked.params))
+    assert 1 <= params["max_tokens"] <= model.max_tokens
+    assert list(asked.ignored) == sorted(set(asked.ignored))
+    check_texts(params.get("system", []))
+    check_turns(params["messages"])
+    called = {b["name"] for turn in params["messages"] for b in of_kind(turn, "tool_use")}
+    assert not called or params["tools"]
+
+
+def check_turns(turns: list[dict[str, Any]]) -> None:
+    """The rules of the Messages API: turns alternate, calls are answered at once and first."""
+    assert turns
+    pairs = list(pairwise(turns))
+    assert all(one["role"] != other["role"] for one, other in pairs)
+    assert not of_kind(turns[-1], "tool_use")
+    for turn, following in pairs:
+        ids = [block["id"] for block in of_kind(turn, "tool_use")]
+        answered = [block["tool_use_id"] for block in of_kind(following, "tool_result")]
+        assert ids == answered
+        if ids:
+            first = following["content"][: len(ids)]
+            assert [block["type"] for block in first] == ["tool_result"] * len(ids)
+    every = [block["id"] for turn in turns for block in of_kind(turn, "tool_use")]
+    assert len(every) == len(set(every))
+    for turn in turns:
+        check_texts(turn["content"])
+
+
+def check_texts(content: Any) -> None:
+    """No text is empty."""
+    if isinstance(content, str):
+        assert content.strip()
+        return
+    for block in content:
+        if block["type"] == "text":
+            assert block["text"].strip()
+        elif block["type"] == "tool_result" and "content" in block:
+            check_texts(block["content"])
+
+
+def of_kind(turn: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    content = turn["content"]
+    return [] if isinstance(content, str) else [b for b in content if b["type"] == kind]

@@ -1,0 +1,130 @@
+"""Parts of a message as content blocks."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from claude_gateway.dialects.openai.parts import blocks
+from claude_gateway.errors import InvalidRequest
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
+PDF = base64.b64encode(b"%PDF-1.7\n" + bytes(16)).decode()
+
+
+def image(url: object) -> dict[str, object]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def file(**fields: object) -> dict[str, object]:
+    return {"type": "file", "file": fields}
+
+
+def refused(*parts: object) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as failure:
+        blocks(list(parts), "content")
+    return failure.value
+
+
+def test_words_are_a_text_block() -> None:
+    hi = {"type": "text", "text": "Hi"}
+    assert blocks("Hi", "content") == [hi]
+    assert blocks([hi, hi], "content") == [hi, hi]
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", [], [{"type": "text", "text": " "}]])
+def test_t14_what_has_no_words_is_no_block(content: object) -> None:
+    assert blocks(content, "content") == []
+
+
+def test_an_image_by_url_stays_a_url() -> None:
+    found = {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}
+    assert blocks([image("https://x.test/a.png")], "content") == [found]
+    plain = {"type": "image_url", "image_url": "https://x.test/a.png"}
+    assert blocks([plain], "content") == [found]
+
+
+def test_an_image_by_value_is_its_data() -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": PNG}
+    assert blocks([image(f"data:image/png;base64,{PNG}")], "content") == [
+        {"type": "image", "source": source}
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"data:image/PNG;base64,{PNG}",
+        f"data:image/png;name=a.png;charset=utf-8;base64,{PNG}",
+        f"data:image/png;base64,{PNG[:8]}\n{PNG[8:]} ",
+    ],
+)
+def test_a_data_url_may_be_written_in_several_ways(url: str) -> None:
+    assert blocks([image(url)], "content") == blocks(
+        [image(f"data:image/png;base64,{PNG}")], "content"
+    )
+
+
+def test_a_pdf_by_value_is_a_document() -> None:
+    source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
+    found = blocks(
+        [file(filename="a.pdf", file_data=f"data:application/pdf;base64,{PDF}")], "content"
+    )
+    assert found == [{"type": "document", "source": source, "title": "a.pdf"}]
+
+
+def test_a_file_by_id_is_a_document() -> None:
+    source = {"type": "file", "file_id": "file_1"}
+    assert blocks([file(file_id="file_1")], "content") == [{"type": "document", "source": source}]
+
+
+def test_a_cache_breakpoint_is_kept_on_any_part() -> None:
+    mark: dict[str, object] = {"cache_control": {"type": "ephemeral"}}
+    words: dict[str, object] = {"type": "text", "text": "a"}
+    parts = [words, image("https://x.test/a.png"), file(file_id="f")]
+    found = blocks([{**part, **mark} for part in parts], "content")
+    assert [block["cache_control"] for block in found] == [mark["cache_control"]] * 3
+
+
+def test_a_part_that_is_not_supported_is_named() -> None:
+    error = refused({"type": "text", "text": "a"}, {"type": "input_audio", "input_audio": {}})
+    assert (error.param, error.code) == ("content[1].type", "unsupported_value")
+    assert "'input_audio'" in error.message
+
+
+@pytest.mark.parametrize(
+    ("part", "param"),
+    [
+        (5, "content[0]"),
+        ({}, "content[0].type"),
+        ({"type": "text"}, "content[0].text"),
+        ({"type": "text", "text": 5}, "content[0].text"),
+        ({"type": "text", "text": "a", "cache_control": 5}, "content[0].cache_control"),
+        ({"type": "image_url"}, "content[0].image_url"),
+        ({"type": "image_url", "image_url": 5}, "content[0].image_url"),
+        ({"type": "image_url", "image_url": "ftp://x"}, "content[0].image_url"),
+        ({"type": "image_url", "image_url": {}}, "content[0].image_url.url"),
+        (image(5), "content[0].image_url.url"),
+        (image(""), "content[0].image_url.url"),
+        (image("file:///etc/passwd"), "content[0].image_url.url"),
+        (image("data:image/png,abc"), "content[0].image_url.url"),
+        (image("data:image/png;base64,"), "content[0].image_url.url"),
+        (image("data:image/png;base64,\u00e9"), "content[0].image_url.url"),
+        (image("data:;base64,AAAA"), "content[0].image_url.url"),
+        ({"type": "file"}, "content[0].file"),
+        (file(), "content[0].file.file_data"),
+        (file(file_id=5), "content[0].file.file_id"),
+        (file(file_data=5), "content[0].file.file_data"),
+        (file(file_data="plain"), "content[0].file.file_data"),
+        (file(file_id="f", filename=5), "content[0].file.filename"),
+    ],
+)
+def test_what_is_wrong_is_named(part: object, param: str) -> None:
+    assert refused(part).param == param
+
+
+def test_content_is_words_or_parts() -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        blocks({"type": "text"}, "messages[0].content")
+    assert failure.value.param == "messages[0].content"

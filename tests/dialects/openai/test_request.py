@@ -1,0 +1,295 @@
+"""A chat request becomes parameters of the Messages API: what was asked for and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from typing import Any
+
+import orjson
+import pytest
+
+from claude_gateway.dialects.openai.request import REPORTED, Translated, read, translate
+from claude_gateway.errors import InvalidRequest
+from claude_gateway.types.models import ModelInfo
+
+OLD = ModelInfo("old", max_tokens=8_000)
+NEW = ModelInfo("new", max_tokens=128_000, sampling=False, forced_tool_choice=False)
+HI = {"role": "user", "content": "Hi"}
+TOOLS = [{"type": "function", "function": {"name": name}} for name in ("look", "list")]
+CALLED = [
+    HI,
+    {
+        "role": "assistant",
+        "tool_calls": [{"id": "a", "type": "function", "function": {"name": "look"}}],
+    },
+    {"role": "tool", "tool_call_id": "a", "content": "fine"},
+]
+
+
+def translated(model: ModelInfo = OLD, /, **fields: object) -> Translated:
+    return translate(read({"messages": [HI], **fields}), model)
+
+
+def params(model: ModelInfo = OLD, /, **fields: object) -> dict[str, Any]:
+    return translated(model, **fields).params
+
+
+def refused(**fields: object) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as failure:
+        translated(**fields)
+    return failure.value
+
+
+def test_nothing_is_sent_that_was_not_asked_for() -> None:
+    assert params() == {"max_tokens": 8_000, "messages": [HI]}
+    assert translated().ignored == ()
+
+
+def test_what_does_not_depend_on_the_model_is_read_first() -> None:
+    asked = read({"model": "m", "stream": True, "stream_options": {"include_usage": True}})
+    assert (asked.model, asked.stream, asked.include_usage) == ("m", True, True)
+    plain = read({"model": None, "stream": None, "stream_options": None, "n": None})
+    assert (plain.model, plain.stream, plain.include_usage) == (None, False, False)
+
+
+@pytest.mark.parametrize("count", [0, 2, 128, -1])
+def test_there_is_one_answer_to_a_request(count: int) -> None:
+    error = refused(n=count)
+    assert (error.param, error.code) == ("n", "unsupported_value")
+    assert params(n=1) == params()
+
+
+@pytest.mark.parametrize(
+    ("fields", "limit"),
+    [
+        ({}, 8_000),
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 6}, 6),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, 6),
+        ({"max_tokens": 5, "max_completion_tokens": None}, 5),
+        ({"max_tokens": 8_001}, 8_000),
+        ({"max_tokens": 2**63}, 8_000),
+    ],
+)
+def test_the_answer_is_as_long_as_asked_and_the_model_allows(
+    fields: dict[str, object], limit: int
+) -> None:
+    assert params(**fields)["max_tokens"] == limit
+
+
+@pytest.mark.parametrize(
+    ("stop", "sequences"),
+    [
+        ("END", ["END"]),
+        (["a", "b", "c", "d"], ["a", "b", "c", "d"]),
+        (["a", " ", "", "\n", "b"][:4], ["a"]),
+    ],
+)
+def test_stops_are_passed_on_but_for_blank_ones(stop: object, sequences: list[str]) -> None:
+    assert params(stop=stop)["stop_sequences"] == sequences
+
+
+@pytest.mark.parametrize("stop", [None, [], "", " ", ["", "\n"]])
+def test_no_stop_is_no_field(stop: object) -> None:
+    assert params(stop=stop) == params()
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent", "ignored"),
+    [
+        ({"temperature": 0.7}, {"temperature": 0.7}, ()),
+        ({"temperature": 0}, {"temperature": 0}, ()),
+        ({"temperature": 1.7}, {"temperature": 1}, ()),
+        ({"top_p": 0.5}, {"top_p": 0.5}, ()),
+        ({"temperature": 0.2, "top_p": 0.5}, {"temperature": 0.2}, ("top_p",)),
+        ({"temperature": None, "top_p": 1}, {"top_p": 1}, ()),
+    ],
+)
+def test_t20_sampling_is_passed_on_one_parameter_at_most(
+    fields: dict[str, object], sent: dict[str, object], ignored: tuple[str, ...]
+) -> None:
+    assert params(**fields) == {**params(), **sent}
+    assert translated(**fields).ignored == ignored
+
+
+def test_t20_a_model_that_refuses_sampling_gets_none() -> None:
+    asked = translated(NEW, temperature=0.2, top_p=0.5)
+    assert asked.params == params(NEW)
+    assert asked.ignored == ("temperature", "top_p")
+
+
+@pytest.mark.parametrize("key", ["user", "safety_identifier"])
+def test_a_user_is_known_upstream_by_a_digest_only(key: str) -> None:
+    digest = hashlib.sha256(b"jo@example.org").hexdigest()
+    assert params(**{key: "jo@example.org"})["metadata"] == {"user_id": digest}
+    assert b"jo@" not in orjson.dumps(params(**{key: "jo@example.org"}))
+
+
+def test_the_newer_name_of_the_user_wins_and_an_empty_one_is_none() -> None:
+    both = params(user="b", safety_identifier="a")
+    assert both == params(safety_identifier="a")
+    assert params(user="b", safety_identifier="") == params(user="b")
+    assert params(user="") == params()
+
+
+@pytest.mark.parametrize(("asked", "sent"), [("auto", "auto"), ("default", "standard_only")])
+def test_a_service_tier_is_translated(asked: str, sent: str) -> None:
+    assert params(service_tier=asked)["service_tier"] == sent
+
+
+@pytest.mark.parametrize("tier", ["flex", "priority"])
+def test_a_service_tier_without_an_equal_is_ignored_and_reported(tier: str) -> None:
+    asked = translated(service_tier=tier)
+    assert (asked.params, asked.ignored) == (params(), ("service_tier",))
+
+
+def test_what_the_system_says_stands_apart() -> None:
+    asked = params(
+        messages=[{"role": "system", "content": "Rhyme."}, HI], system_prompt="Be brief."
+    )
+    assert [block["text"] for block in asked["system"]] == ["Be brief.", "Rhyme."]
+    assert asked["messages"] == [HI]
+
+
+@pytest.mark.parametrize(
+    ("choice", "old", "new"),
+    [
+        (None, None, None),
+        ("auto", {"type": "auto"}, {"type": "auto"}),
+        ("none", {"type": "none"}, {"type": "none"}),
+        ("required", {"type": "any"}, {"type": "auto"}),
+        (TOOLS[0], {"type": "tool", "name": "look"}, {"type": "auto"}),
+    ],
+)
+@pytest.mark.parametrize("parallel", [None, True, False])
+def test_t03_a_choice_of_tools_depends_on_the_model(
+    choice: object, old: dict[str, object] | None, new: dict[str, object] | None, parallel: object
+) -> None:
+    for model, wanted in ((OLD, old), (NEW, new)):
+        asked = translated(model, tools=TOOLS, tool_choice=choice, parallel_tool_calls=parallel)
+        single = parallel is False and wanted != {"type": "none"}
+        limited = {**(wanted or {"type": "auto"}), "disable_parallel_tool_use": True}
+        assert asked.params.get("tool_choice") == (limited if single else wanted)
+        assert asked.ignored == (("tool_choice",) if old != new and model is NEW else ())
+
+
+@pytest.mark.parametrize("offered", [None, []])
+@pytest.mark.parametrize("choice", [None, "auto", "none"])
+def test_t02_calls_in_the_history_need_their_tools(offered: object, choice: object) -> None:
+    asked = params(messages=CALLED, tools=offered, tool_choice=choice, parallel_tool_calls=False)
+    assert asked["tools"] == [
+        {"name": "look", "input_schema": {"type": "object", "properties": {}}}
+    ]
+    assert asked["tool_choice"] == {"type": "none"}
+
+
+def test_t02_without_calls_and_tools_there_is_no_choice() -> None:
+    assert params(tools=[], tool_choice="auto", parallel_tool_calls=True) == params()
+
+
+@pytest.mark.parametrize("key", sorted(REPORTED))
+def test_what_claude_does_not_have_is_ignored_and_reported(key: str) -> None:
+    asked = translated(**{key: "something"})
+    assert (asked.params, asked.ignored) == (params(), (key,))
+    assert translated(**{key: None}).ignored == ()
+
+
+def test_unknown_fields_are_ignored_in_silence() -> None:
+    huge = "x" * 1_000_000
+    asked = translated(session_id="s", **{huge: [1], "nul\x00": {"deep": 1}})
+    assert (asked.params, asked.ignored) == (params(), ())
+
+
+def test_what_is_ignored_is_listed_in_order() -> None:
+    assert translated(NEW, top_p=1, seed=1, logit_bias={"1": 2}, temperature=1).ignored == (
+        "logit_bias",
+        "seed",
+        "temperature",
+        "top_p",
+    )
+
+
+WRONG: dict[str, list[object]] = {
+    "model": [5, True, [], {}],
+    "messages": [None, "Hi", {}, 5, []],
+    "system_prompt": [5, [], {}, False],
+    "stream": [1, "true", []],
+    "stream_options": [True, "all", []],
+    "n": ["1", 1.0, True, [], 2.5],
+    "max_tokens": ["5", 5.0, True, 0, -1, []],
+    "max_completion_tokens": ["5", 5.5, False, 0, -1, {}],
+    "stop": [5, True, {}, ["a", "b", "c", "d", "e"]],
+    "temperature": ["1", True, [], -0.1, 2.1, 1e300],
+    "top_p": ["1", False, {}, -0.1, 1.1],
+    "user": [5, [], {}],
+    "safety_identifier": [5, True],
+    "service_tier": [5, [], True],
+    "tools": ["look", {}, 5],
+    "tool_choice": [5, "any", "", [], True],
+    "parallel_tool_calls": [1, "no", []],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in WRONG.items() for value in values]
+)
+@pytest.mark.parametrize("tools", [[], TOOLS])
+def test_a_field_that_is_wrong_is_named(key: str, value: object, tools: object) -> None:
+    right = {"tools": tools, "max_tokens": 5, "max_completion_tokens": 5, "user": "a"}
+    assert refused(**{**right, "safety_identifier": "b", key: value}).param == key
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"stream_options": {"include_usage": 1}}, "stream_options.include_usage"),
+        ({"stop": ["a", 5]}, "stop[1]"),
+        ({"tools": [5]}, "tools[0]"),
+        ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.function"),
+        ({"messages": [5]}, "messages[0]"),
+    ],
+)
+def test_a_field_deep_inside_is_named(fields: dict[str, object], param: str) -> None:
+    assert refused(**fields).param == param
+
+
+FULL: dict[str, object] = {
+    "messages": [{"role": "system", "content": "Be brief."}, *CALLED],
+    "max_tokens": 100,
+    "stop": ["a", "b"],
+    "temperature": 0.5,
+    "user": "jo",
+    "service_tier": "auto",
+    "tools": TOOLS,
+    "tool_choice": "auto",
+    "seed": 7,
+    "logprobs": True,
+}
+
+
+def test_t19_the_order_of_the_fields_does_not_matter() -> None:
+    backwards = dict(reversed(FULL.items()))
+    assert orjson.dumps(params(**FULL)) == orjson.dumps(params(**backwards))
+    assert translated(**FULL).ignored == translated(**backwards).ignored
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "4242"])
+def test_t19_another_process_writes_the_same_bytes(seed: str) -> None:
+    code = (
+        "import sys, orjson\n"
+        "from claude_gateway.dialects.openai.request import read, translate\n"
+        "from claude_gateway.types.models import ModelInfo\n"
+        "asked = translate(read(orjson.loads(sys.stdin.buffer.read())), ModelInfo('old', max_tokens=8_000))\n"
+        "sys.stdout.buffer.write(orjson.dumps([asked.params, asked.ignored]))\n"
+    )
+    written = subprocess.run(
+        [sys.executable, "-c", code],
+        input=orjson.dumps(FULL),
+        env={"PYTHONHASHSEED": seed},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    here = translated(**FULL)
+    assert written == orjson.dumps([here.params, here.ignored])

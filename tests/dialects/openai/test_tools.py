@@ -1,0 +1,149 @@
+"""Tools and the choice among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from claude_gateway.dialects.openai.tools import choice, stand_ins, tools
+from claude_gateway.errors import InvalidRequest
+
+LOOK = [{"name": "look", "input_schema": {}}]
+
+
+def function(name: object = "look", **more: object) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, **more}}
+
+
+def refused(*offered: object) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as failure:
+        tools(offered)
+    return failure.value
+
+
+def test_a_function_is_a_tool() -> None:
+    schema = {"type": "object", "properties": {"b": {}, "a": {}}, "required": ["b"]}
+    asked = function(description="Looks.", parameters=schema, strict=True)
+    wanted = {"name": "look", "description": "Looks.", "input_schema": schema, "strict": True}
+    assert tools([asked]) == [wanted]
+
+
+def test_tools_keep_their_order() -> None:
+    assert [t["name"] for t in tools([function("z"), function("a")])] == ["z", "a"]
+
+
+@pytest.mark.parametrize("parameters", [None, {}])
+def test_a_function_may_take_nothing(parameters: object) -> None:
+    empty = {"type": "object", "properties": {}}
+    assert tools([function(parameters=parameters)]) == [{"name": "look", "input_schema": empty}]
+    assert tools([function()]) == [{"name": "look", "input_schema": empty}]
+
+
+def test_a_schema_without_a_type_is_an_objects() -> None:
+    [tool] = tools([function(parameters={"properties": {"a": {}}})])
+    assert tool["input_schema"] == {"type": "object", "properties": {"a": {}}}
+
+
+def test_a_cache_breakpoint_is_kept() -> None:
+    [tool] = tools([{**function(), "cache_control": {"type": "ephemeral", "ttl": "1h"}}])
+    assert tool["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+
+
+def test_what_the_client_leaves_out_is_not_sent() -> None:
+    [tool] = tools([function(description="", strict=None)])
+    assert tool.keys() == {"name", "input_schema"}
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "é", "a" * 129, "a\n"])
+def test_a_name_that_upstream_would_not_take_is_refused(name: str) -> None:
+    assert refused(function("fine"), function(name)).param == "tools[1].function.name"
+
+
+def test_a_name_may_be_long() -> None:
+    assert tools([function("a" * 128)])[0]["name"] == "a" * 128
+
+
+def test_two_tools_of_one_name_are_refused() -> None:
+    error = refused(function("a"), function("b"), function("a"))
+    assert (error.param, error.message) == (
+        "tools[2].function.name",
+        "tools[2].function.name is used twice: 'a'.",
+    )
+
+
+def test_a_schema_that_cannot_be_written_again_is_refused() -> None:
+    schema: dict[str, object] = {}
+    for _ in range(300):
+        schema = {"items": schema}
+    assert refused(function(parameters=schema)).param == "tools[0].function.parameters"
+
+
+@pytest.mark.parametrize(
+    ("tool", "param"),
+    [
+        ("look", "tools[0]"),
+        ({}, "tools[0].type"),
+        ({"type": "custom", "custom": {}}, "tools[0].type"),
+        ({"type": "function"}, "tools[0].function"),
+        ({"type": "function", "function": []}, "tools[0].function"),
+        (function(5), "tools[0].function.name"),
+        (function(None), "tools[0].function.name"),
+        (function(description=5), "tools[0].function.description"),
+        (function(parameters=[]), "tools[0].function.parameters"),
+        (function(strict="yes"), "tools[0].function.strict"),
+        ({**function(), "cache_control": "ephemeral"}, "tools[0].cache_control"),
+    ],
+)
+def test_what_is_wrong_is_named(tool: object, param: str) -> None:
+    assert refused(tool).param == param
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        (None, {"type": "auto"}),
+        ("auto", {"type": "auto"}),
+        ("none", {"type": "none"}),
+        ("required", {"type": "any"}),
+        (function("look"), {"type": "tool", "name": "look"}),
+    ],
+)
+def test_a_choice_is_translated(asked: object, chosen: object) -> None:
+    assert choice(asked, LOOK) == chosen
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ("any", "tool_choice"),
+        (5, "tool_choice"),
+        ([], "tool_choice"),
+        (True, "tool_choice"),
+        ({}, "tool_choice.type"),
+        ({"type": "custom"}, "tool_choice.type"),
+        ({"type": "function"}, "tool_choice.function"),
+        ({"type": "function", "function": 5}, "tool_choice.function"),
+        ({"type": "function", "function": {}}, "tool_choice.function.name"),
+        (function("list"), "tool_choice.function.name"),
+    ],
+)
+def test_a_choice_that_is_wrong_is_named(asked: object, param: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        choice(asked, LOOK)
+    assert failure.value.param == param
+
+
+@pytest.mark.parametrize("asked", ["required", function("look")])
+def test_a_call_cannot_be_demanded_without_tools(asked: object) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        choice(asked, [])
+    assert str(failure.value.param).startswith("tool_choice")
+
+
+def test_of_past_tools_the_names_are_enough() -> None:
+    anything = {"type": "object", "properties": {}}
+    assert stand_ins(["b", "a"]) == [
+        {"name": "b", "input_schema": anything},
+        {"name": "a", "input_schema": anything},
+    ]
