@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -95,6 +96,13 @@ def unreachable(exc: BaseException) -> UpstreamError | UpstreamTimeout:
     """Upstream did not take the request."""
     if isinstance(exc, TimeoutError):
         return UpstreamTimeout("Anthropic did not answer in time.")
+    if (why := _distrust(exc)) is not None:
+        return UpstreamError(
+            f"The certificate at ANTHROPIC_BASE_URL cannot be trusted: {why}. Check the URL; behind "
+            "a proxy with an authority of its own, point SSL_CERT_FILE to that.",
+            code="upstream_untrusted",
+            should_retry=False,
+        )
     return UpstreamError(
         f"Anthropic cannot be reached ({type(exc).__name__}). Check the network and "
         "ANTHROPIC_BASE_URL.",
@@ -125,6 +133,16 @@ def truncated(where: str) -> UpstreamError:
 def malformed(why: str) -> UpstreamError:
     """Upstream's stream makes no sense."""
     return UpstreamError(f"Anthropic's stream cannot be read: {why}.", code="upstream_malformed")
+
+
+def _distrust(exc: BaseException | None) -> str | None:
+    """Say what is wrong with a certificate, if that is at the root of it."""
+    while exc is not None:
+        # aiohttp's error of this kind is one only by name, and has the real one as its cause.
+        if isinstance(exc, ssl.SSLCertVerificationError) and hasattr(exc, "verify_message"):
+            return exc.verify_message.rstrip(".") or "it does not verify"
+        exc = exc.__cause__ or exc.__context__
+    return None
 
 
 def _said(body: bytes) -> tuple[str, str]:
