@@ -14,6 +14,7 @@ from aiohttp import web
 
 from claude_gateway.errors import GatewayError, InternalError, InvalidRequest
 from claude_gateway.ids import Ids
+from claude_gateway.web.gateway import REQUEST_ID
 from claude_gateway.web.replies import failure
 
 log = logging.getLogger(__name__)
@@ -70,10 +71,11 @@ class Connection(web.RequestHandler):
         )
         if status >= InternalError.status:
             error = InternalError("The gateway failed. The log says why, under this request id.")
-        name = Ids().request()
+        name = request.get(REQUEST_ID) or Ids().request()
         log.warning(
             "a request could not be read",
             extra={"request_id": name, "status": status, "reason": type(exc).__name__},
+            exc_info=exc if status >= InternalError.status else None,
         )
         response = failure(error, name)
         response.headers.update(
