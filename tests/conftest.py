@@ -182,6 +182,11 @@ class Offering:
         yield self.backend
 
 
+@pytest.fixture
+def offering() -> type[Offering]:
+    return Offering
+
+
 @dataclass
 class App:
     """A gateway that serves in this very process."""
