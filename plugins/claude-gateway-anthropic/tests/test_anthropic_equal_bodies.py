@@ -1,0 +1,96 @@
+"""The prompt cache goes by bytes: equal requests must be equal upstream, in any process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+
+import pytest
+
+from claude_gateway.testing import FakeAnthropic, GatewayProcess
+from claude_gateway.testing.raw import ask
+
+CHAT = {
+    "model": "claude-sonnet-5-5",
+    "messages": [
+        {"role": "system", "content": "You are brief. Grüße 🦊"},
+        {"role": "user", "content": "What is the weather?"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "weather", "arguments": '{"city":"Köln","days":[1,2]}'},
+                }
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": "12 °C"},
+    ],
+    "tools": [
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "parameters": {
+                    "type": "object",
+                    "properties": {key: {"type": "string"} for key in ("z", "a", "city", "days")},
+                    "required": ["z", "a"],
+                },
+            },
+        }
+        for name in ("weather", "alpha", "zeta")
+    ],
+    "temperature": 0.5,
+    "stop": ["END", "STOP"],
+    "stream": True,
+}
+NATIVE = (
+    b'{ "stream":true, "model": "claude-sonnet-5-5","max_tokens":9, "x": 1.0,'
+    b'"messages":[{"content":"caf\\u00e9","role":"user"} ]}'
+)
+COUNTED = b'{"model":"claude-sonnet-5-5","messages":[{"role":"user","content":"caf\\u00e9"}] }'
+ASKED: list[tuple[str, bytes | Mapping[str, object]]] = [
+    ("/v1/chat/completions", CHAT),
+    ("/v1/messages", NATIVE),
+    ("/v1/messages/count_tokens", COUNTED),
+]
+
+
+@pytest.fixture
+async def upstream() -> AsyncGenerator[FakeAnthropic]:
+    async with FakeAnthropic() as upstream:
+        yield upstream
+
+
+async def bodies(upstream: FakeAnthropic, transport: str, seed: str) -> dict[str, set[bytes]]:
+    """What each path of a fresh gateway's upstream was sent, when everything is asked twice."""
+    upstream.reset()
+    env = {
+        "ANTHROPIC_API_KEY": "sk-ant-gateway",
+        "ANTHROPIC_BASE_URL": upstream.url,
+        "ANTHROPIC_TRANSPORT": transport,
+        "PYTHONHASHSEED": seed,
+    }
+    async with GatewayProcess(env) as gateway:
+        for path, body in 2 * ASKED:
+            response = await ask(gateway.port, "POST", path, body)
+            assert response.status == 200, response.body
+    posted = [request for request in upstream.requests if request.method == "POST"]
+    assert len(posted) == 6
+    return {
+        "chat": {posted[0].body, posted[3].body},
+        "native": {posted[1].body, posted[4].body},
+        "counted": {posted[2].body, posted[5].body},
+    }
+
+
+async def test_t19_equal_requests_give_equal_bytes_in_every_process(
+    upstream: FakeAnthropic,
+) -> None:
+    first = await bodies(upstream, "lean", "0")
+    assert [len(sent) for sent in first.values()] == [1, 1, 1]
+    assert first["native"] == {NATIVE}
+    assert first["counted"] == {COUNTED}
+    for transport, seed in (("lean", "1"), ("aiohttp", "2"), ("sdk", "3")):
+        assert await bodies(upstream, transport, seed) == first
