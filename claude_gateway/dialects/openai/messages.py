@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import orjson
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
-from claude_gateway.dialects.openai.parts import Block, blocks, text_blocks
+from claude_gateway.dialects.openai.media import Block
+from claude_gateway.dialects.openai.parts import blocks, text_blocks
 from claude_gateway.dialects.openai.tools import tool_name
 
 # Escapes in JSON: what is whole (group 1), or half of a surrogate pair.

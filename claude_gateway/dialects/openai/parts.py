@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
+from claude_gateway.dialects.openai.media import Block, by_value
 
-Block: TypeAlias = dict[str, object]
-
-DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,([A-Za-z0-9+/=_\s-]+)")
+# Anthropic's own blocks, which some clients mix in.
+NATIVE = ("image", "document")
 
 
 def blocks(content: object, path: str) -> list[Block]:
@@ -53,6 +51,8 @@ def _part(part: Mapping[str, object], path: str) -> list[Block]:
         found = [_image(part.get("image_url"), f"{path}.image_url")]
     elif kind == "file":
         found = [_file(required(part, "file", dict, f"{path}."), f"{path}.file")]
+    elif kind in NATIVE:
+        found = [_native(kind, part, f"{path}.")]
     else:
         wrong(
             f"{path}.type",
@@ -69,33 +69,36 @@ def _text(text: str) -> list[Block]:
     return [{"type": "text", "text": text}] if text.strip() else []
 
 
+def _native(kind: str, part: Mapping[str, object], path: str) -> Block:
+    required(part, "source", dict, path)
+    block: Block = {"type": kind, "source": passed_on(part, "source", path)}
+    for key in ("title", "context"):
+        if value := optional(part, key, str, path):
+            block[key] = value
+    if citations := passed_on(part, "citations", path):
+        block["citations"] = citations
+    return block
+
+
 def _image(image: object, path: str) -> Block:
     if isinstance(image, str):
         url = image
     else:
         url = required(expect(image, dict, path), "url", str, f"{path}.")
         path = f"{path}.url"
-    if url.startswith("data:"):
-        return {"type": "image", "source": _base64(url, path)}
-    if not url.startswith(("https://", "http://")):
+    if url[:5].lower() == "data:":
+        return by_value(url, path)
+    if not url[:8].lower().startswith(("https://", "http://")):
         wrong(path, "must be an http(s) URL or a base64 data URL")
     return {"type": "image", "source": {"type": "url", "url": url}}
 
 
 def _file(file: Mapping[str, object], path: str) -> Block:
-    document: Block = {"type": "document"}
+    filename = optional(file, "filename", str, f"{path}.")
     if file_id := optional(file, "file_id", str, f"{path}."):
-        document["source"] = {"type": "file", "file_id": file_id}
+        block: Block = {"type": "document", "source": {"type": "file", "file_id": file_id}}
     else:
-        given = required(file, "file_data", str, f"{path}.")
-        document["source"] = _base64(given, f"{path}.file_data")
-    if filename := optional(file, "filename", str, f"{path}."):
-        document["title"] = filename
-    return document
-
-
-def _base64(url: str, path: str) -> Block:
-    match = DATA_URL.fullmatch(url)
-    if match is None:
-        wrong(path, "must be a base64 data URL: data:<media type>;base64,<data>")
-    return {"type": "base64", "media_type": match[1].lower(), "data": re.sub(r"\s", "", match[2])}
+        block = by_value(required(file, "file_data", str, f"{path}."), f"{path}.file_data")
+    if filename and block["type"] == "document":
+        block["title"] = filename
+    return block
