@@ -24,7 +24,8 @@ def banner(settings: Settings, port: int, backends: dict[str, int]) -> str:
     lines.append(f"  backends   {served or 'none: install a plugin that brings one'}")
     lines.append(f"  access     {_access(settings)}")
     lines += [f"  network    {line}" for line in _network(settings, host, port)]
-    if "mock" in backends and not settings.given(names.ANTHROPIC_API_KEY):
+    paid = (names.ANTHROPIC_API_KEY, names.ANTHROPIC_AUTH_TOKEN, names.GATEWAY_BYOK)
+    if "mock" in backends and not any(settings[key] for key in paid):
         lines += ["", *(f"  *** {line}" for line in DEMO)]
     lines += ["", "  Try it:", "", *_curl(settings, here), ""]
     return "\n".join(lines)
