@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.openai.effort import effort
+from claude_gateway.dialects.openai.formats import output_format
 from claude_gateway.dialects.openai.messages import conversation
 from claude_gateway.dialects.openai.tools import choice, stand_ins, tools
 from claude_gateway.types.models import ModelInfo
@@ -32,8 +34,6 @@ REPORTED = frozenset(
         "prediction",
         "verbosity",
         "web_search_options",
-        "response_format",
-        "reasoning_effort",
         "store",
         "metadata",
         "prompt_cache_key",
@@ -90,6 +90,7 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     params |= _tools(fields, model, talk.tool_names, ignored)
     params |= _user(fields)
     params |= _tier(fields, ignored)
+    params |= _output(fields, model, params, ignored)
     return Translated(params, tuple(sorted(ignored)))
 
 
@@ -167,3 +168,19 @@ def _tier(fields: Mapping[str, object], ignored: list[str]) -> dict[str, object]
         ignored.append("service_tier")
         return {}
     return {"service_tier": tiers[asked]}
+
+
+def _output(
+    fields: Mapping[str, object],
+    model: ModelInfo,
+    params: Mapping[str, object],
+    ignored: list[str],
+) -> dict[str, object]:
+    """Say how much to think and what shape the answer must have."""
+    asked = effort(fields, model, params, ignored)
+    shape = output_format(fields, ignored)
+    if shape is None:
+        return asked
+    level = asked.get("output_config")
+    config = {**level, "format": shape} if isinstance(level, dict) else {"format": shape}
+    return {**asked, "output_config": config}

@@ -100,6 +100,30 @@ TOOL = objects(
         strict=st.booleans(),
     ),
 )
+SCHEMAS = st.recursive(
+    st.sampled_from([{"type": "string"}, {"type": ["object", "null"]}, {"enum": ["a"]}, {}]),
+    lambda inner: (
+        st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "items",
+                    "anyOf",
+                    "oneOf",
+                    "$ref",
+                    "$defs",
+                    "minItems",
+                    "format",
+                    "minimum",
+                ]
+            ),
+            ANY | inner | st.lists(inner, max_size=2),
+            max_size=4,
+        )
+        | objects(type=st.just("object"), properties=st.dictionaries(WORDS, inner, max_size=2))
+    ),
+    max_leaves=6,
+)
 REQUEST = objects(
     optional=True,
     tools=st.lists(TOOL, max_size=2),
@@ -110,9 +134,7 @@ REQUEST = objects(
     reasoning_effort=st.sampled_from(["none", "minimal", "low", "high", "max"]),
     response_format=objects(
         type=st.just("json_schema"),
-        json_schema=objects(
-            name=st.just("a"), schema=st.just({"type": "object"}), strict=st.booleans()
-        ),
+        json_schema=objects(name=st.just("a"), schema=SCHEMAS, strict=st.booleans()),
     ),
 )
 MODELS = st.sampled_from([*shipped_models(), ModelInfo("claude-next")])

@@ -229,6 +229,8 @@ WRONG: dict[str, list[object]] = {
     "tools": ["look", {}, 5],
     "tool_choice": [5, "any", "", [], True],
     "parallel_tool_calls": [1, "no", []],
+    "reasoning_effort": [5, True, [], "extreme", ""],
+    "response_format": [5, "json", []],
 }
 
 
@@ -249,10 +251,25 @@ def test_a_field_that_is_wrong_is_named(key: str, value: object, tools: object) 
         ({"tools": [5]}, "tools[0]"),
         ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.function"),
         ({"messages": [5]}, "messages[0]"),
+        ({"response_format": {}}, "response_format.type"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
     ],
 )
 def test_a_field_deep_inside_is_named(fields: dict[str, object], param: str) -> None:
     assert refused(**fields).param == param
+
+
+def test_how_much_to_think_and_what_shape_to_have_stand_together() -> None:
+    shape = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "string"}}}
+    thinker = ModelInfo("claude-x", thinking="adaptive")
+    assert params(thinker, reasoning_effort="high", response_format=shape)["output_config"] == {
+        "effort": "high",
+        "format": {"type": "json_schema", "schema": {"type": "string"}},
+    }
+    quiet = params(thinker, reasoning_effort="none", response_format=shape)
+    assert quiet["thinking"] == {"type": "disabled"}
+    assert quiet["output_config"].keys() == {"format"}
+    assert params(thinker, reasoning_effort="low")["output_config"] == {"effort": "low"}
 
 
 FULL: dict[str, object] = {
@@ -266,6 +283,10 @@ FULL: dict[str, object] = {
     "tool_choice": "auto",
     "seed": 7,
     "logprobs": True,
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {"name": "a", "schema": {"type": "integer", "minimum": 1}},
+    },
 }
 
 

@@ -1,0 +1,121 @@
+"""How much to think, in each model's own terms."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_gateway.dialects.openai.effort import LEVELS, effort
+from claude_gateway.errors import InvalidRequest
+from claude_gateway.models.table import shipped_models
+from claude_gateway.types.models import ModelInfo
+
+ADAPTIVE = ModelInfo("claude-x", thinking="adaptive")
+ALWAYS = ModelInfo("claude-y", thinking="always")
+MANUAL = ModelInfo("claude-z", thinking="manual")
+PLAIN: dict[str, object] = {"max_tokens": 64_000, "messages": [{"role": "user", "content": "Hi"}]}
+RESULT = {"type": "tool_result", "tool_use_id": "a"}
+
+
+def asked(level: object, model: ModelInfo, **params: object) -> tuple[object, list[str]]:
+    ignored: list[str] = []
+    return effort({"reasoning_effort": level}, model, {**PLAIN, **params}, ignored), ignored
+
+
+@pytest.mark.parametrize("model", [ADAPTIVE, ALWAYS, MANUAL, ModelInfo("claude-next")])
+def test_nothing_is_sent_that_was_not_asked_for(model: ModelInfo) -> None:
+    assert asked(None, model) == ({}, [])
+
+
+@pytest.mark.parametrize("model", [ADAPTIVE, ALWAYS])
+@pytest.mark.parametrize(
+    ("level", "sent"),
+    [
+        ("minimal", "low"),
+        ("low", "low"),
+        ("medium", "medium"),
+        ("high", "high"),
+        ("xhigh", "xhigh"),
+        ("max", "max"),
+    ],
+)
+def test_a_level_is_an_effort(model: ModelInfo, level: str, sent: str) -> None:
+    assert asked(level, model) == ({"output_config": {"effort": sent}}, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "thinking"),
+    [
+        ("claude-sonnet-5-5", {"thinking": {"type": "between_tools"}}),
+        ("claude-haiku-5-5", {"thinking": {"type": "disabled"}}),
+        ("claude-opus-5", {"thinking": {"type": "disabled"}}),
+        ("claude-opus-5-5", {"output_config": {"effort": "low"}}),
+        ("claude-fable-5-2", {"output_config": {"effort": "low"}}),
+        ("claude-haiku-4-5", {}),
+    ],
+)
+def test_no_thinking_is_as_little_as_the_model_can(name: str, thinking: object) -> None:
+    [model] = [model for model in shipped_models() if model.id == name]
+    assert asked("none", model) == (thinking, [])
+
+
+@pytest.mark.parametrize("name", ["claude-opus-4-6", "claude-sonnet-4-6"])
+def test_a_model_without_a_level_is_given_the_one_below(name: str) -> None:
+    [model] = [model for model in shipped_models() if model.id == name]
+    assert asked("xhigh", model) == ({"output_config": {"effort": "high"}}, [])
+    assert asked("max", model) == ({"output_config": {"effort": "max"}}, [])
+
+
+@pytest.mark.parametrize(
+    ("level", "limit", "budget"),
+    [
+        ("minimal", 64_000, 1024),
+        ("low", 64_000, 4096),
+        ("high", 64_000, 32_000),
+        ("max", 200_000, 65_536),
+        ("max", 2048, 1024),
+    ],
+)
+def test_an_older_model_thinks_by_budget_and_keeps_room_to_answer(
+    level: str, limit: int, budget: int
+) -> None:
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": budget}}
+    assert asked(level, MANUAL, max_tokens=limit) == (thinking, [])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"max_tokens": 2047},
+        {"temperature": 0.5},
+        {"top_p": 0.5},
+        {"tool_choice": {"type": "any"}},
+        {"tool_choice": {"type": "tool", "name": "look"}},
+        {"messages": [{"role": "user", "content": [RESULT]}]},
+    ],
+)
+def test_where_a_budget_would_be_refused_it_is_reported_instead(params: dict[str, object]) -> None:
+    assert asked("high", MANUAL, **params) == ({}, ["reasoning_effort"])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"tool_choice": {"type": "auto"}},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]},
+    ],
+)
+def test_tools_and_parts_do_not_stand_in_the_way_of_a_budget(params: dict[str, object]) -> None:
+    assert asked("low", MANUAL, **params)[1] == []
+
+
+@pytest.mark.parametrize("level", ["none", *LEVELS])
+def test_of_an_unknown_model_nothing_is_asked(level: str) -> None:
+    assert asked(level, ModelInfo("claude-next")) == ({}, ["reasoning_effort"])
+
+
+@pytest.mark.parametrize("level", ["extreme", "", 5, {"effort": "low"}])
+@pytest.mark.parametrize("model", [ADAPTIVE, ModelInfo("claude-next")])
+def test_a_level_that_does_not_exist_is_refused(level: object, model: ModelInfo) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        asked(level, model)
+    assert failure.value.param == "reasoning_effort"
