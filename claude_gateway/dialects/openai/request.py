@@ -7,40 +7,39 @@ told; nothing is sent upstream that the client did not ask for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.effort import effort
 from claude_gateway.dialects.openai.formats import output_format
 from claude_gateway.dialects.openai.messages import conversation
-from claude_gateway.dialects.openai.tools import choice, stand_ins, tools
+from claude_gateway.dialects.openai.tools import allowed, choice, stand_ins, tools
 from claude_gateway.types.models import ModelInfo
 
 MOST_STOPS = 4
 
 # OpenAI's own, without an equivalent here. Any other unknown field is ignored in silence, as
 # OpenAI's clients expect of extensions.
-REPORTED = frozenset(
-    {
-        "seed",
-        "logprobs",
-        "top_logprobs",
-        "logit_bias",
-        "frequency_penalty",
-        "presence_penalty",
-        "modalities",
-        "audio",
-        "prediction",
-        "verbosity",
-        "web_search_options",
-        "store",
-        "metadata",
-        "prompt_cache_key",
-        "functions",
-        "function_call",
-    }
-)
+REPORTED: Mapping[str, Sequence[object]] = {  # and the values that ask for nothing special
+    "seed": (),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "logit_bias": (),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "modalities": (["text"],),
+    "audio": (),
+    "prediction": (),
+    "verbosity": ("medium",),
+    "web_search_options": (),
+    "store": (False,),
+    "metadata": (),
+    "prompt_cache_key": (),
+    "functions": (),
+    "function_call": ("none", "auto"),
+}
+NOTHING: Sequence[object] = (None, [], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     """Translate for one model. Raises InvalidRequest naming the field that is wrong."""
     fields = request.fields
     talk = conversation(required(fields, "messages", list), optional(fields, "system_prompt", str))
-    ignored = [key for key in fields if key in REPORTED and fields[key] not in (None, [], {})]
+    ignored = _unknown_here(fields)
     params: dict[str, object] = {"max_tokens": _max_tokens(fields, model)}
     if talk.system:
         params["system"] = talk.system
@@ -92,6 +91,15 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     params |= _tier(fields, ignored)
     params |= _output(fields, model, params, ignored)
     return Translated(params, tuple(sorted(ignored)))
+
+
+def _unknown_here(fields: Mapping[str, object]) -> list[str]:
+    """Name OpenAI's parameters that ask for something which Claude does not have."""
+    return [
+        key
+        for key in fields.keys() & REPORTED.keys()
+        if fields[key] not in NOTHING and fields[key] not in REPORTED[key]
+    ]
 
 
 def _max_tokens(fields: Mapping[str, object], model: ModelInfo) -> int:
@@ -144,7 +152,8 @@ def _tools(
     fields: Mapping[str, object], model: ModelInfo, called: Iterable[str], ignored: list[str]
 ) -> dict[str, object]:
     offered = tools(optional(fields, "tools", list) or [])
-    chosen = choice(fields.get("tool_choice"), offered)
+    offered, asked = allowed(offered, fields.get("tool_choice"))
+    chosen = choice(asked, offered)
     one_at_a_time = optional(fields, "parallel_tool_calls", bool) is False
     if not offered:
         # A history with calls needs the tools that were called, or upstream refuses it.
@@ -155,7 +164,7 @@ def _tools(
         chosen = {"type": "auto"}
     if one_at_a_time and chosen["type"] != "none":
         chosen["disable_parallel_tool_use"] = True
-    plain = chosen == {"type": "auto"} and fields.get("tool_choice") is None
+    plain = chosen == {"type": "auto"} and asked is None
     return {"tools": offered} if plain else {"tools": offered, "tool_choice": chosen}
 
 

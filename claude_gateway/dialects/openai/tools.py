@@ -35,6 +35,23 @@ def tool_name(function: Mapping[str, object], path: str) -> str:
     return name
 
 
+def allowed(
+    offered: list[dict[str, object]], asked: object
+) -> tuple[list[dict[str, object]], object]:
+    """Keep the tools that `tool_choice` allows, and return what it says beyond that."""
+    if not isinstance(asked, dict) or asked.get("type") != "allowed_tools":
+        return offered, asked
+    path = "tool_choice.allowed_tools"
+    rule = required(asked, "allowed_tools", dict, "tool_choice.")
+    mode = required(rule, "mode", str, f"{path}.")
+    if mode not in ("auto", "required"):
+        wrong(f"{path}.mode", "must be auto or required")
+    names = set()
+    for i, entry in enumerate(required(rule, "tools", list, f"{path}.")):
+        names.add(_picked(expect(entry, dict, f"{path}.tools[{i}]"), offered, f"{path}.tools[{i}]"))
+    return [tool for tool in offered if tool["name"] in names], mode
+
+
 def choice(asked: object, offered: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """Translate `tool_choice`."""
     words = {None: "auto", "auto": "auto", "none": "none", "required": "any"}
@@ -44,14 +61,19 @@ def choice(asked: object, offered: Sequence[Mapping[str, object]]) -> dict[str, 
         if asked == "required" and not offered:
             wrong("tool_choice", "requires a call, and there are no tools to call")
         return {"type": words[asked]}
-    picked = expect(asked, dict, "tool_choice")
-    if picked.get("type") != "function":
-        wrong("tool_choice.type", "must be 'function'", code="unsupported_value")
-    function = required(picked, "function", dict, "tool_choice.")
-    name = required(function, "name", str, "tool_choice.function.")
-    if name not in [tool["name"] for tool in offered]:
-        wrong("tool_choice.function.name", f"names {name[:100]!r}, which is not in tools")
+    name = _picked(expect(asked, dict, "tool_choice"), offered, "tool_choice")
     return {"type": "tool", "name": name}
+
+
+def _picked(entry: Mapping[str, object], offered: Sequence[Mapping[str, object]], path: str) -> str:
+    """Return the name of the tool that is meant, which must be there."""
+    if entry.get("type") != "function":
+        wrong(f"{path}.type", "must be 'function'", code="unsupported_value")
+    function = required(entry, "function", dict, f"{path}.")
+    name = required(function, "name", str, f"{path}.function.")
+    if name not in [tool["name"] for tool in offered]:
+        wrong(f"{path}.function.name", f"names {name[:100]!r}, which is not in tools")
+    return name
 
 
 def _tool(tool: object, path: str) -> dict[str, object]:

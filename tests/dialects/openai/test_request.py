@@ -196,6 +196,27 @@ def test_what_claude_does_not_have_is_ignored_and_reported(key: str) -> None:
     assert translated(**{key: None}).ignored == ()
 
 
+@pytest.mark.parametrize(
+    "usual",
+    [
+        {"logprobs": False, "top_logprobs": 0, "logit_bias": {}, "store": False},
+        {"frequency_penalty": 0, "presence_penalty": 0.0},
+        {"modalities": ["text"], "verbosity": "medium", "metadata": {}},
+        {"functions": [], "function_call": "auto"},
+    ],
+)
+def test_a_value_that_asks_for_nothing_is_not_reported(usual: dict[str, object]) -> None:
+    asked = translated(**usual)
+    assert (asked.params, asked.ignored) == (params(), ())
+
+
+def test_a_choice_may_allow_some_tools_only() -> None:
+    rule = {"mode": "required", "tools": [TOOLS[1]]}
+    asked = params(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": rule})
+    assert [tool["name"] for tool in asked["tools"]] == ["list"]
+    assert asked["tool_choice"] == {"type": "any"}
+
+
 def test_unknown_fields_are_ignored_in_silence() -> None:
     huge = "x" * 1_000_000
     asked = translated(session_id="s", **{huge: [1], "nul\x00": {"deep": 1}})

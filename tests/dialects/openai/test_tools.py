@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claude_gateway.dialects.openai.tools import choice, stand_ins, tools
+from claude_gateway.dialects.openai.tools import allowed, choice, stand_ins, tools
 from claude_gateway.errors import InvalidRequest
 
 LOOK = [{"name": "look", "input_schema": {}}]
@@ -147,3 +147,39 @@ def test_of_past_tools_the_names_are_enough() -> None:
         {"name": "b", "input_schema": anything},
         {"name": "a", "input_schema": anything},
     ]
+
+
+def only(*entries: object, mode: object = "auto") -> dict[str, Any]:
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": list(entries)}}
+
+
+BOTH = tools([function("look"), function("list")])
+
+
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_a_choice_may_allow_some_tools_only(mode: str) -> None:
+    assert allowed(BOTH, only(function("list"), mode=mode)) == (BOTH[1:], mode)
+    assert allowed(BOTH, only(function("list"), function("look"), mode=mode)) == (BOTH, mode)
+
+
+@pytest.mark.parametrize("asked", [None, "auto", 5, function("look")])
+def test_any_other_choice_allows_all_tools(asked: object) -> None:
+    assert allowed(BOTH, asked) == (BOTH, asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"type": "allowed_tools"}, ""),
+        (only(mode="none"), ".mode"),
+        (only(mode=5), ".mode"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}, ".tools"),
+        (only("look"), ".tools[0]"),
+        (only({"type": "mcp"}), ".tools[0].type"),
+        (only(function("look"), function("ghost")), ".tools[1].function.name"),
+    ],
+)
+def test_tools_that_are_allowed_wrongly_are_named(asked: object, param: str) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        allowed(BOTH, asked)
+    assert failure.value.param == f"tool_choice.allowed_tools{param}"
