@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +35,14 @@ def test_without_a_command_there_is_help(site: Site, command: Command) -> None:
 
 def test_the_version_is_told(command: Command) -> None:
     assert command("--version").out == f"claude-gateway, version {__version__}\n"
+
+
+def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["claude-gateway", "--version"])
+    runpy.run_module("claude_gateway.__main__")  # imported, it does nothing
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("claude_gateway", run_name="__main__")
+    assert caught.value.code == 0
 
 
 def test_an_unknown_command_is_named(site: Site, command: Command) -> None:

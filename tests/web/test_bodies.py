@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,6 +100,9 @@ async def test_a_larger_body_that_hides_its_length_is_refused_when_it_is_too_muc
 async def test_a_body_in_pieces_is_put_together(serving: Serving) -> None:
     async with serving(routes=ROUTES) as app, Connection(app.port) as connection:
         await connection.send(request("POST", "/", headers=CHUNKED))
+        async with asyncio.timeout(2):
+            while not app.gateway.live:  # it is waiting for the body
+                await asyncio.sleep(0.001)
         for piece in (b"3\r\nabc\r\n", b"2\r\nde\r\n", b"0\r\n\r\n"):
             await connection.send(piece)
         assert (await connection.response()).body == b"5"

@@ -119,10 +119,13 @@ async def test_s5_the_host_is_checked_on_every_route(
         assert (await app.ask("GET", "/public", b"", {"host": "box.example:80"})).status == 200
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
 @pytest.mark.parametrize("hosts", [b"", b"host: localhost\r\nhost: localhost\r\n"])
-async def test_s2_there_is_one_host_and_no_other(serving: Serving, hosts: bytes) -> None:
+async def test_s2_there_is_one_host_and_no_other(
+    serving: Serving, hosts: bytes, version: bytes
+) -> None:
     async with serving(routes=WHO) as app, Connection(app.port) as connection:
-        await connection.send(b"GET /public HTTP/1.1\r\n" + hosts + b"\r\n")
+        await connection.send(b"GET /public HTTP/%b\r\n%b\r\n" % (version, hosts))
         assert (await connection.response()).status == 400
 
 
@@ -203,6 +206,15 @@ async def test_a_defect_is_logged_and_not_told(
     (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert record.__dict__["request_id"] == answer.header("x-request-id")
     assert record.exc_info
+
+
+async def test_a_connection_that_broke_is_nobodys_failure(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(routes=raising(ConnectionResetError())) as app:
+        await app.ask("GET", "/")
+    assert app.lines[0]["status"] == 499
+    assert "a request failed" not in caplog.messages
 
 
 async def test_what_is_allowed_is_told_where_a_method_is_not(serving: Serving) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,19 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from claude_gateway import Accepted, InvalidRequest, Overloaded, UpstreamError
+from claude_gateway import (
+    Accepted,
+    Event,
+    GatewayError,
+    InvalidRequest,
+    ModelRequest,
+    Overloaded,
+    UpstreamError,
+)
+from claude_gateway.backends import Backend
 from claude_gateway.testing.raw import Connection, message_body, refused, request
-from claude_gateway.web.streams import EventStream, stopping
+from claude_gateway.web.app import Route
+from claude_gateway.web.streams import EventStream, stopping, stream_reply
 
 if TYPE_CHECKING:
     from tests.conftest import App, Scripted, Serving
@@ -160,6 +170,32 @@ async def test_leaving_lets_go_of_the_backend(serving: Serving, scripted: type[S
         async with asyncio.timeout(1):
             await fake.closed.wait()
     assert fake.open == 0
+
+
+class Unheard:
+    """Finds out while it writes that the client has left."""
+
+    def feed(self, batch: Sequence[Event]) -> bytes:
+        raise ConnectionResetError
+
+    def fail(self, error: GatewayError, request_id: str) -> bytes:
+        pytest.fail("nobody is left to tell")
+
+
+async def test_a_client_that_is_gone_is_told_nothing(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    fake = scripted()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        batches = Backend.of("s", fake).stream(ModelRequest("m", {}))
+        return await stream_reply(request, batches, Unheard(), {})
+
+    async with serving(routes=[Route("GET", "/", handler)]) as app:
+        await app.ask("GET", "/")
+        assert not app.gateway.pulse._streams
+    assert fake.open == 0
+    assert app.lines[0]["status"] == 499
 
 
 class Response(web.StreamResponse):
