@@ -83,13 +83,14 @@ def bound(listen: Callable[[str, int], socket.socket], settings: Settings) -> so
     host, port = settings[names.GATEWAY_HOST], settings[names.PORT]
     try:
         sock = listen(host, port)
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
+    except (OSError, TypeError) as exc:  # TypeError: no name service would take such a host
+        code = getattr(exc, "errno", None)
+        if code == errno.EADDRINUSE:
             why = "is taken by another program; stop that one, or choose another with PORT"
-        elif exc.errno == errno.EACCES:
+        elif code == errno.EACCES:
             why = "is not allowed for this user; choose one above 1023 with PORT"
         else:
-            why = f"cannot be used: {exc.strerror or exc}"
+            why = f"cannot be used: {getattr(exc, 'strerror', None) or exc}"
         raise SettingsError([f"port {port} on {host} {why}"]) from exc
     else:
         return sock
