@@ -113,12 +113,18 @@ def refusing(error: Exception) -> Callable[[str, int], socket.socket]:
         (OSError(errno.EADDRNOTAVAIL, "No such address"), "cannot be used: No such address"),
         (socket.gaierror(-2, "Name unknown"), "cannot be used: Name unknown"),
         (OSError("odd"), "cannot be used: odd"),
+        (TypeError("encoding of hostname failed"), "cannot be used: encoding of hostname failed"),
     ],
-    ids=["taken", "privileged", "not ours", "no name", "odd"],
+    ids=["taken", "privileged", "not ours", "no name", "odd", "no host"],
 )
-def test_why_a_port_cannot_be_had_is_told(error: OSError, why: str) -> None:
+def test_why_a_port_cannot_be_had_is_told(error: Exception, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         bound(refusing(error), settings(GATEWAY_HOST="here", PORT="80"))
+
+
+def test_a_host_that_no_name_can_be_is_a_mistake() -> None:
+    with pytest.raises(SettingsError, match="cannot be used"):
+        bound(listen, settings(GATEWAY_HOST="ü" * 70, PORT="0"))
 
 
 def test_a_port_that_can_be_had_is() -> None:
