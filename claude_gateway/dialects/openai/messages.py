@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,7 +58,7 @@ class _Reader:
         self._turns: list[tuple[str, list[Block]]] = []
         self._open: dict[str, Block | None] = {}  # calls of the last turn → their results
         self._ids: dict[str, str] = {}  # calls → what they are called upstream
-        self._used: Counter[str] = Counter()
+        self._used: dict[str, int] = {}
         self._waiting: list[Block] = []  # said while results are still coming in
         self._asked_at = ""
 
@@ -125,8 +124,9 @@ class _Reader:
         self._open[call_id] = result
 
     def _take_id(self, call_id: str) -> str:
-        taken = self._ids[call_id] = _upstream_id(call_id, self._used[call_id])
-        self._used[call_id] += 1
+        earlier = self._used.get(call_id, 0)
+        self._used[call_id] = earlier + 1
+        taken = self._ids[call_id] = _upstream_id(call_id, earlier)
         return taken
 
     def _say(self, role: str, said: Sequence[Block]) -> None:

@@ -97,8 +97,8 @@ def _unknown_here(fields: Mapping[str, object]) -> list[str]:
     """Name OpenAI's parameters that ask for something which Claude does not have."""
     return [
         key
-        for key in fields.keys() & REPORTED.keys()
-        if fields[key] not in NOTHING and fields[key] not in REPORTED[key]
+        for key, value in fields.items()
+        if key in REPORTED and value not in NOTHING and value not in REPORTED[key]
     ]
 
 
