@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -23,6 +24,8 @@ from claude_gateway.settings import Settings
 from claude_gateway.types.health import Health
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,34 @@ async def open_registry(
         authenticators = await open_all("register_authenticators")
         backends = cast("dict[str, ModelBackend]", dict(await open_all("register_model_backends")))
         checks = cast("dict[str, HealthCheck]", dict(await open_all("register_health_checks")))
-        for name, backend in backends.items():
-            if isinstance(backend, ReportsHealth):
-                checks[f"{name}_api"] = _BackendCheck(backend)
+        for name, check in _backend_checks(backends).items():
+            if name in checks:
+                raise PluginError(f"a backend and a health check are both called {name!r}")
+            checks[name] = check
         yield Registry(
-            {name: Backend.of(name, backend) for name, backend in backends.items()},
+            {name: _looked_at(name, backend) for name, backend in backends.items()},
             tuple(cast("Authenticator", a) for _, a in authenticators),
             tuple(cast("Observer", o) for _, o in observers),
             checks,
         )
+
+
+def _looked_at(name: str, backend: ModelBackend) -> Backend:
+    try:
+        return Backend.of(name, backend)
+    except Exception as exc:
+        raise PluginError(
+            f"the backend {name!r} is none: it needs `models` and `stream` "
+            f"({type(exc).__name__}: {exc})"
+        ) from exc
+
+
+def _backend_checks(backends: Mapping[str, ModelBackend]) -> dict[str, HealthCheck]:
+    return {
+        f"{name}_api": _BackendCheck(backend)
+        for name, backend in backends.items()
+        if isinstance(backend, ReportsHealth)
+    }
 
 
 class _BackendCheck:
@@ -96,10 +118,10 @@ def _offers(plugins: Plugins, hook: str, settings: Settings) -> Sequence[tuple[s
 async def _open(
     stack: AsyncExitStack, plugins: Plugins, name: str, offer: Offer[T], timeout_s: float
 ) -> T:
-    patience = asyncio.timeout(timeout_s)
+    patience, opened = asyncio.timeout(timeout_s), AsyncExitStack()
     try:
         async with patience:
-            return await stack.enter_async_context(offer.open())
+            thing = await opened.enter_async_context(offer.open())
     except Exception as exc:
         why = f"{type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(".")
         if patience.expired():
@@ -107,3 +129,13 @@ async def _open(
         raise PluginError(
             f"{plugins.where(name)} cannot open {offer.name!r}: {why}. {cure(name)}"
         ) from exc
+    stack.push_async_callback(_close, opened, f"{plugins.where(name)}: {offer.name!r}")
+    return thing
+
+
+async def _close(opened: AsyncExitStack, what: str) -> None:
+    """Close one offer; what it gets wrong must not keep the others from being closed."""
+    try:
+        await opened.aclose()
+    except Exception:
+        log.exception("an offer failed while it was closed", extra={"offer": what})

@@ -233,3 +233,35 @@ async def test_offers_are_closed_when_serving_fails() -> None:
         async with open_registry(load(("a", plugin), discover=False), NO_SETTINGS):
             raise RuntimeError("while serving")
     assert plugin.diary == ["+o", "-o"]
+
+
+async def test_an_offer_that_fails_to_close_is_logged_and_the_others_are_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Clumsy:
+        @hookimpl
+        def register_observers(self, settings: Settings) -> Sequence[object]:
+            @asynccontextmanager
+            async def opened() -> AsyncGenerator[Observer]:
+                yield Observer()
+                raise RuntimeError("cannot let go")
+
+            return [Offer("clumsy", opened)]
+
+    tidy = Plugin(backends={"tidy": Backend("m")})
+    await opened(Clumsy(), tidy)
+    assert tidy.diary == ["+tidy", "-tidy"]
+    [record] = [r for r in caplog.records if "closed" in r.getMessage()]
+    assert "clumsy" in vars(record)["offer"]
+
+
+async def test_a_backend_without_models_is_named() -> None:
+    class Nothing:
+        pass
+
+    assert "the backend 'thing' is none" in await refusal(Plugin(backends={"thing": Nothing()}))
+
+
+async def test_a_health_check_with_the_name_of_a_backends_own_is_a_clash() -> None:
+    plugin = Plugin(backends={"b": Watched("m")}, checks={"b_api": Anything()})
+    assert "'b_api'" in await refusal(plugin)

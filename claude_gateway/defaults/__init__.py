@@ -27,13 +27,13 @@ class Defaults:
 
     @hookimpl
     def register_authenticators(self, settings: Settings) -> Sequence[Offer[Authenticator]]:
-        """Keys from the settings; in demo mode also any that looks right."""
+        """Keys from the settings; in demo mode, when nobody pays, also any that looks right."""
         upstream = (settings[names.ANTHROPIC_API_KEY], settings[names.ANTHROPIC_AUTH_TOKEN])
         offers: list[Offer[Authenticator]] = [
             Offer("static-keys", ready(StaticKeys(settings[names.GATEWAY_API_KEYS]))),
             Offer("owner-key", ready(OwnerKey(upstream))),
         ]
-        if not any(upstream):
+        if not any(upstream) and not settings[names.GATEWAY_BYOK]:
             offers.append(Offer("demo-key", ready(DemoKey())))
         return offers
 

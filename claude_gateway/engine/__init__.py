@@ -40,8 +40,7 @@ class Engine:
         Nothing is yielded before the first event that a client may see, so an error raised before
         the first batch can still become a status.
         """
-        self._tell_started(run)
-        try:
+        with self._booked(run):
             head, rest = await retried(lambda: _begin(backend, request), self._max_retries, run)
             async with aclosing(rest):
                 self._note(run, head)
@@ -49,11 +48,11 @@ class Engine:
                 async for batch in rest:
                     self._note(run, batch)
                     yield batch
-        except BaseException as exc:
-            run.error = _code(exc)
-            raise
-        finally:
-            self._tell_ended(run)
+            if not run.complete:
+                raise UpstreamError(
+                    f"The backend {backend.name} ended the stream before the answer was whole.",
+                    code="upstream_truncated",
+                )
 
     async def complete(
         self, backend: Backend, request: ModelRequest, run: Run, *, whole: bool = False
@@ -62,15 +61,9 @@ class Engine:
         call = backend.complete
         if call is None or (request.max_tokens > LONGEST_WHOLE_ANSWER and not whole):
             return await self._folded(backend, request, run)
-        self._tell_started(run)
-        try:
+        with self._booked(run):
             answer = await retried(lambda: call(request), self._max_retries, run)
             account(run, answer)
-        except BaseException as exc:
-            run.error = _code(exc)
-            raise
-        finally:
-            self._tell_ended(run)
         return answer
 
     async def count_tokens(self, backend: Backend, request: ModelRequest, run: Run) -> Answer:
@@ -98,14 +91,40 @@ class Engine:
             for observer in self._observers:
                 _safely(observer.first_token, run)
 
-    def _tell_started(self, run: Run) -> None:
-        for observer in self._observers:
-            _safely(observer.run_started, run)
+    def _booked(self, run: Run) -> _Booking:
+        return _Booking(run, self._observers)
 
-    def _tell_ended(self, run: Run) -> None:
+
+class _Booking:
+    """Tells the observers how a turn begins and ends, and turns what no plugin should let through.
+
+    A connection error of a backend's would otherwise look like a client that has left.
+    """
+
+    __slots__ = ("_observers", "_run")
+
+    def __init__(self, run: Run, observers: Sequence[Observer]) -> None:
+        self._run = run
+        self._observers = observers
+
+    def __enter__(self) -> None:
+        for observer in self._observers:
+            _safely(observer.run_started, self._run)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, exc: BaseException | None, _trace: object
+    ) -> None:
+        run = self._run
         run.ended = time.monotonic()
+        foreign = isinstance(exc, OSError | TimeoutError)
+        if exc is not None:
+            run.error = UpstreamError.default_code if foreign else _code(exc)
         for observer in self._observers:
             _safely(observer.run_ended, run)
+        if foreign:
+            raise UpstreamError(
+                f"The backend {run.backend} lost its upstream ({type(exc).__name__})."
+            ) from exc
 
 
 async def _begin(

@@ -9,6 +9,7 @@ from claude_gateway.types.events import (
     InputDelta,
     MessageDelta,
     MessageStart,
+    MessageStop,
     TextDelta,
     ThinkingDelta,
 )
@@ -30,6 +31,8 @@ def note(run: Run, batch: Sequence[Event]) -> bool:
         elif isinstance(event, MessageDelta):
             run.stop_reason = _text(event.delta, "stop_reason")
             run.usage = Usage.from_wire(event.usage, run.usage)
+        elif kind is MessageStop:
+            run.complete = True
         elif kind in _PIECES and run.first_token is None:
             first = True
     return first
@@ -40,6 +43,7 @@ def account(run: Run, answer: Answer) -> None:
     run.served_model = _text(answer.message, "model")
     run.stop_reason = _text(answer.message, "stop_reason")
     run.usage = Usage.from_wire(answer.message.get("usage"))
+    run.complete = True
 
 
 _PIECES = frozenset({TextDelta, ThinkingDelta, InputDelta})

@@ -27,5 +27,6 @@ class Run:
     served_model: str | None = None
     usage: Usage = NOTHING
     stop_reason: str | None = None
+    complete: bool = False
     retries: int = 0
     error: str | None = None

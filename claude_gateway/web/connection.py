@@ -72,11 +72,12 @@ class Connection(web.RequestHandler):
         if status >= InternalError.status:
             error = InternalError("The gateway failed. The log says why, under this request id.")
         name = request.get(REQUEST_ID) or Ids().request()
-        log.warning(
-            "a request could not be read",
-            extra={"request_id": name, "status": status, "reason": type(exc).__name__},
-            exc_info=exc if status >= InternalError.status else None,
-        )
+        if not isinstance(exc, ConnectionError):  # that is only a client that has left
+            log.warning(
+                "a request could not be read",
+                extra={"request_id": name, "status": status, "reason": type(exc).__name__},
+                exc_info=exc if status >= InternalError.status else None,
+            )
         response = failure(error, name)
         response.headers.update(
             {"x-request-id": name, "request-id": name, "Access-Control-Allow-Origin": "*"}

@@ -17,6 +17,7 @@ from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.defaults import settings as names
 from claude_gateway.engine import Engine
+from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.models.catalogue import Catalogue
 from claude_gateway.models.table import shipped
 from claude_gateway.plugins import Plugins
@@ -46,19 +47,32 @@ def build_gateway(
     )
     return Gateway(
         settings=settings,
-        catalogue=Catalogue(
-            registry.backends.values(), shipped().aliases, settings[names.DEFAULT_MODEL]
-        ),
+        catalogue=_catalogue(settings, registry),
         engine=Engine(registry.observers, settings[names.MAX_RETRIES]),
         door=Door(rules, registry.authenticators),
         health=HealthBoard(registry.health_checks),
         pulse=Pulse(settings[names.HEARTBEAT]),
         cors_origins=settings[names.CORS_ORIGINS],
         body_timeout=settings[names.BODY_TIMEOUT],
-        demo=not (settings[names.ANTHROPIC_API_KEY] or settings[names.ANTHROPIC_AUTH_TOKEN]),
+        demo=not (
+            settings[names.ANTHROPIC_API_KEY]
+            or settings[names.ANTHROPIC_AUTH_TOKEN]
+            or settings[names.GATEWAY_BYOK]
+        ),
         backends=tuple(registry.backends),
         access_log=access_log,
     )
+
+
+def _catalogue(settings: Settings, registry: Registry) -> Catalogue:
+    default = settings[names.DEFAULT_MODEL]
+    catalogue = Catalogue(registry.backends.values(), shipped().aliases, default)
+    if default:
+        try:
+            catalogue.resolve(default)
+        except NotFound as exc:
+            raise SettingsError([f"{names.DEFAULT_MODEL.name}: {exc.message}"]) from exc
+    return catalogue
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -93,8 +93,10 @@ async def stream_reply(
     except ConnectionError:
         raise
     except BaseException as exc:
+        if not stream.committed:
+            raise
         last = _last_words(exc, encoder, request[REQUEST_ID], interrupting=gateway.interrupting)
-        if last is None or not stream.committed:
+        if last is None:
             raise
         await stream.send(last)
     finally:

@@ -87,11 +87,12 @@ async def test_a_demo_key_is_well_formed_and_from_this_machine(
 @pytest.mark.parametrize(
     ("environment", "offered"),
     [
+        ({"GATEWAY_BYOK": "true"}, ["static-keys", "owner-key"]),
         ({}, ["static-keys", "owner-key", "demo-key"]),
         ({"ANTHROPIC_API_KEY": "sk-ant-x"}, ["static-keys", "owner-key"]),
         ({"ANTHROPIC_AUTH_TOKEN": "t"}, ["static-keys", "owner-key"]),
     ],
-    ids=["demo", "key", "token"],
+    ids=["callers pay", "demo", "key", "token"],
 )
 def test_demo_keys_are_for_a_gateway_without_a_key_of_its_own(
     environment: dict[str, str], offered: list[str]

@@ -16,6 +16,7 @@ from claude_gateway import (
     Event,
     InvalidRequest,
     MessageStart,
+    MessageStop,
     ModelInfo,
     ModelRequest,
     Observer,
@@ -302,9 +303,39 @@ async def test_batches_are_handed_on_as_they_are(run: Run) -> None:
         async def stream_batches(self, request: ModelRequest) -> AsyncGenerator[Sequence[Event]]:
             yield (Accepted(),)
             yield (MessageStart({}), Ping())
-            yield (Ping(), Ping())
+            yield (Ping(), MessageStop())
 
     stream = Engine([], 0).stream(Backend.of("b", Batching()), asking(), run)
     async with aclosing(stream) as batches:
         said = [list(batch) async for batch in batches]
-    assert said == [[Accepted(), MessageStart({}), Ping()], [Ping(), Ping()]]
+    assert said == [[Accepted(), MessageStart({}), Ping()], [Ping(), MessageStop()]]
+
+
+async def test_t16_a_stream_without_its_end_is_an_error_and_booked_as_one(
+    scripted: type[Scripted], diary: Diary, run: Run
+) -> None:
+    backend = Backend.of("s", scripted(scripted.saying("Hello")[:-1]))
+    with pytest.raises(UpstreamError) as caught:
+        await events(Engine([diary], 0).stream(backend, asking(), run))
+    assert caught.value.code == "upstream_truncated"
+    assert diary.said[-1] == "ended upstream_truncated"
+
+
+@pytest.mark.parametrize("lost", [ConnectionResetError(), TimeoutError(), OSError("no route")])
+@pytest.mark.parametrize("after", [0, 3])
+async def test_a_connection_that_the_backend_lost_is_upstreams_failure_not_a_client_that_left(
+    scripted: type[Scripted], diary: Diary, run: Run, lost: OSError, after: int
+) -> None:
+    backend = Backend.of("s", scripted([*scripted.saying("Hello")[:after], lost]))
+    with pytest.raises(UpstreamError, match="lost its upstream"):
+        await events(Engine([diary], 0).stream(backend, asking(), run))
+    assert diary.said[-1] == "ended upstream_error"
+
+
+async def test_a_whole_answer_whose_connection_was_lost_is_upstreams_failure(
+    completing: type[Completing], run: Run
+) -> None:
+    backend = Backend.of("s", completing(ConnectionResetError()))
+    with pytest.raises(UpstreamError, match="ConnectionResetError"):
+        await Engine([], 0).complete(backend, asking(), run)
+    assert run.error == "upstream_error"

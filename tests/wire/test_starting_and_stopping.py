@@ -97,6 +97,7 @@ async def test_a_port_in_use_stops_the_start(gateway: GatewayProcess, env: dict[
         ({"GATEWAY_HEARTBEAT": "soon"}, "GATEWAY_HEARTBEAT"),
         ({"GATEWAY_DATA_DIR": "/dev/null/data"}, "/dev/null/data"),
         ({"ANTHROPIC_BASE_URL": "not a url"}, "ANTHROPIC_BASE_URL"),
+        ({"GATEWAY_DEFAULT_MODEL": "sonett"}, "GATEWAY_DEFAULT_MODEL"),
     ],
 )
 async def test_a_wrong_setting_stops_the_start_and_is_named(

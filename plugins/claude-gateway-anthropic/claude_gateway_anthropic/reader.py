@@ -88,14 +88,12 @@ class EventReader:
         at = 0
         match_text = TEXT_FRAME.match
         while True:
-            match = match_text(buffer, at)
-            if match is not None and not self._joiner.waiting:
+            while (match := match_text(buffer, at)) and not self._joiner.waiting:
                 index, literal, frame = match.group(1, 2, 0)
                 if not literal.isascii():
                     _check_utf8(literal)
                 events.append(TextDelta(int(index), None, literal, frame))
                 at = match.end()
-                continue
             end = buffer.find(b"\n\n", at)
             if end < 0:
                 return at
