@@ -26,7 +26,7 @@ class ModelInfo:
 
     `max_tokens` is the largest answer and `max_input_tokens` the largest prompt, in tokens.
     `sampling` says whether temperature, top_p and top_k may be sent, `forced_tool_choice` whether
-    `tool_choice` may demand a call.
+    `tool_choice` may demand a call, `system_messages` whether the system may speak among the turns.
     """
 
     id: str
@@ -43,6 +43,7 @@ class ModelInfo:
     thinking: Thinking = "none"
     sampling: bool = True
     forced_tool_choice: bool = True
+    system_messages: bool = False
     legacy: bool = False
     price: Price | None = None
 

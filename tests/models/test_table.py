@@ -88,3 +88,9 @@ def test_a_model_of_which_only_the_id_is_known_says_so() -> None:
     assert ModelInfo("m").title == "m"
     assert ModelInfo("m").created == 0
     assert ModelInfo("m", released=date(1970, 1, 2)).created == 86_400
+
+
+def test_the_system_may_speak_among_the_turns_of_newer_models_only() -> None:
+    flagged = {model.id for model in shipped_models() if model.system_messages}
+    newer = {m.id for m in shipped_models() if "-5" in m.id and "-4-" not in m.id}
+    assert flagged == {*newer, "claude-opus-4-8"}
