@@ -56,7 +56,7 @@ def capability(model: ModelInfo, aliases: Sequence[str], today: date) -> dict[st
         "supports_tools": model.tools,
         "supports_vision": model.vision,
         "supports_thinking": model.thinking != "none",
-        "pricing": _pricing(model.price),
+        "pricing": _pricing(model.tariff(today)),
         "lifecycle": {
             "status": model.status(today),
             "released": model.released.isoformat() if model.released else None,
@@ -76,10 +76,18 @@ def _lifecycle(model: ModelInfo, today: date) -> str:
     return "retired" if model.retires <= today else "deprecated"
 
 
-def _pricing(price: Price | None) -> dict[str, object]:
+def _pricing(tariff: Sequence[Price]) -> dict[str, object]:
+    """Write what short prompts cost, and every tier where there are several."""
     return {
         "currency": "USD",
         "per_tokens": 1_000_000,
+        **_rates(tariff[0] if tariff else None),
+        "tiers": [{"above": p.above, **_rates(p)} for p in tariff] if len(tariff) > 1 else None,
+    }
+
+
+def _rates(price: Price | None) -> dict[str, object]:
+    return {
         "input": price.input if price else None,
         "output": price.output if price else None,
         "cache_read": price.cache_read if price else None,

@@ -11,13 +11,18 @@ Thinking = Literal["none", "manual", "adaptive", "always"]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. `None` means unknown, which is not the same as free."""
+    """US dollars per million tokens. `None` means unknown, which is not the same as free.
+
+    It holds from the day `since`, for prompts of more than `above` tokens.
+    """
 
     input: float
     output: float
     cache_read: float | None = None
     cache_write_5m: float | None = None
     cache_write_1h: float | None = None
+    since: date | None = None
+    above: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class ModelInfo:
     `max_tokens` is the largest answer and `max_input_tokens` the largest prompt, in tokens.
     `sampling` says whether temperature, top_p and top_k may be sent, `forced_tool_choice` whether
     `tool_choice` may demand a call, `system_messages` whether the system may speak among the turns.
+
+    `price` is for a model that has only one; `prices` holds changes and tiers, and wins.
     """
 
     id: str
@@ -46,6 +53,7 @@ class ModelInfo:
     system_messages: bool = False
     legacy: bool = False
     price: Price | None = None
+    prices: tuple[Price, ...] = ()
 
     @property
     def title(self) -> str:
@@ -59,6 +67,21 @@ class ModelInfo:
             return 0
         moment = datetime(self.released.year, self.released.month, self.released.day, tzinfo=UTC)
         return int(moment.timestamp())
+
+    def tariff(self, day: date) -> tuple[Price, ...]:
+        """Return the prices in force on `day`, for ever longer prompts.
+
+        The entries of the latest `since` replace all of an earlier one.
+        """
+        known = self.prices or ((self.price,) if self.price else ())
+        begun = [(price.since or date.min, price) for price in known]
+        latest = max((since for since, _ in begun if since <= day), default=None)
+        return tuple(sorted((p for since, p in begun if since == latest), key=lambda p: p.above))
+
+    def price_at(self, day: date, prompt_tokens: int = 0) -> Price | None:
+        """Return what a prompt of this size costs on `day`, cached parts included in the size."""
+        fitting = [p for p in self.tariff(day) if prompt_tokens > p.above or not p.above]
+        return fitting[-1] if fitting else None
 
     def status(self, today: date) -> Literal["active", "legacy", "retired"]:
         """Where in its life the model is."""

@@ -85,6 +85,16 @@ def test_a_part_of_a_price_that_nobody_knows_is_null() -> None:
     assert (prices["cache_write_5m"], prices["cache_write_1h"]) == (None, None)
 
 
+def test_tiers_are_listed_and_the_first_is_the_headline() -> None:
+    (haiku,) = [model for model in shipped_models() if model.id == "claude-haiku-5-5"]
+    prices = pricing(haiku)
+    assert (prices["input"], prices["cache_read"]) == (0.1, 0.01)
+    assert [(tier["above"], tier["output"]) for tier in prices["tiers"]] == [
+        (0, 0.5),
+        (100_000, 2.5),
+    ]
+
+
 def pricing(model: ModelInfo) -> dict[str, Any]:
     prices = capability(model, [], TODAY)["pricing"]
     assert isinstance(prices, dict)

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from claude_gateway import ModelInfo, Price, shipped_models
+from claude_gateway.errors import SettingsError
 from claude_gateway.models.table import parse, shipped
 from claude_gateway.types.models import Thinking
 
@@ -30,12 +31,14 @@ def test_a_table_is_models_in_order_and_other_names() -> None:
     table = parse(TABLE)
     assert [model.id for model in table.models] == ["long-1", "long-2"]
     assert table.aliases == {"short": "long-1"}
-    assert table.models[0].price == Price(1, 5)
+    assert table.models[0].prices == (Price(1, 5),)
     assert table.models[1] == ModelInfo("long-2")
 
 
 def test_an_alias_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="alias 'short' means 'long-1', which is not in the table"):
+    with pytest.raises(
+        SettingsError, match="alias 'short' means 'long-1', which is not in the table"
+    ):
         parse('[aliases]\nshort = "long-1"')
 
 
@@ -55,7 +58,7 @@ def test_every_shipped_model_can_be_used() -> None:
         assert model.title != model.id
         assert 0 < model.max_tokens <= model.max_input_tokens
         assert model.thinking in get_args(Thinking)
-        assert model.price is None or model.price.input < model.price.output
+        assert all(price.input < price.output for price in model.prices)
 
 
 def test_shipped_aliases_lead_to_models_and_never_hide_one() -> None:
@@ -94,3 +97,37 @@ def test_the_system_may_speak_among_the_turns_of_newer_models_only() -> None:
     flagged = {model.id for model in shipped_models() if model.system_messages}
     newer = {m.id for m in shipped_models() if "-5" in m.id and "-4-" not in m.id}
     assert flagged == {*newer, "claude-opus-4-8"}
+
+
+@pytest.mark.parametrize(
+    ("source", "mistakes"),
+    [
+        ("[[models]", ["table: is not TOML: Expected ']]'"]),
+        ("[model]", ["table: model: there is no such part"]),
+        ("models = 5", ["table: models: wants [[models]]"]),
+        ("aliases = 5", ["table: aliases: wants [aliases]"]),
+        ("[aliases]\na = 5", ["table: alias 'a': wants the id of a model"]),
+        ("models = [5]", ["table: models[0]: has no id"]),
+        ("[[models]]\nid = ''", ["table: models[0]: has no id"]),
+        ("[[models]]\nid = 'm'\n[[models]]\nid = 'm'", ["table: m: is there twice"]),
+        (
+            "[[models]]\nid = 'm'\nvision = 1\nmax_tokens = 0\nthinking = 'hard'\nsize = 1",
+            [
+                "table: m: vision: wants true or false, not 1",
+                "table: m: max_tokens: wants a number of tokens, not 0",
+                "table: m: thinking: wants one of none, manual, adaptive, always, not 'hard'",
+                "table: m: size: there is no such field",
+            ],
+        ),
+        (
+            "[[models]]\nid = 'm'\nname = 1\nreleased = 2026-01-01T00:00:00Z",
+            ["table: m: name: wants a text", "table: m: released: wants a day such as 2026-09-28"],
+        ),
+    ],
+)
+def test_every_mistake_in_a_table_is_told_with_its_place(source: str, mistakes: list[str]) -> None:
+    with pytest.raises(SettingsError) as failure:
+        parse(source)
+    assert len(failure.value.mistakes) == len(mistakes)
+    for told, expected in zip(failure.value.mistakes, mistakes, strict=True):
+        assert told.startswith(expected)
