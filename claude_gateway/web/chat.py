@@ -39,8 +39,14 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     created = int(time.time())
     if not asked.stream:
         answer = await gateway.engine.complete(resolved.backend, call, run)
-        return json_reply(completion(answer.message, created), headers=headers)
-    encoder = ChatStream(created, resolved.model.id, include_usage=asked.include_usage)
+        said = completion(answer.message, created, translated.tool_names)
+        return json_reply(said, headers=headers)
+    encoder = ChatStream(
+        created,
+        resolved.model.id,
+        include_usage=asked.include_usage,
+        tool_names=translated.tool_names,
+    )
     batches = gateway.engine.stream(resolved.backend, call, run)
     return await stream_reply(request, batches, encoder, headers)
 

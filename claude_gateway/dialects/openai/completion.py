@@ -6,13 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from claude_gateway import sse
 from claude_gateway.dialects.openai import endings
+from claude_gateway.dialects.openai.names import client_name
 from claude_gateway.types.usage import Usage
 
 
-def completion(message: Mapping[str, object], created: int) -> dict[str, object]:
-    """Translate Anthropic's message; `created` is in seconds since 1970."""
+def completion(
+    message: Mapping[str, object], created: int, tool_names: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """Translate Anthropic's message; `created` is in seconds since 1970.
+
+    `tool_names` holds the client's names of tools by upstream's, where those differ.
+    """
     blocks = _blocks(message)
-    calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
+    names = tool_names or {}
+    calls = [_call(block, names) for block in blocks if block.get("type") == "tool_use"]
     texts = _pieces(blocks, "text")
     thoughts = _pieces(blocks, "thinking")
     said: dict[str, object] = {
@@ -52,13 +59,13 @@ def _pieces(blocks: Sequence[Mapping[str, object]], kind: str) -> list[str]:
     return [piece for piece in found if isinstance(piece, str)]
 
 
-def _call(block: Mapping[str, object]) -> dict[str, object]:
+def _call(block: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
     given = block.get("input")
     return {
         "id": block.get("id"),
         "type": "function",
         "function": {
-            "name": block.get("name"),
+            "name": client_name(block, names),
             "arguments": given if isinstance(given, str) else sse.compact(given or {}).decode(),
         },
     }

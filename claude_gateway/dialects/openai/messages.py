@@ -16,6 +16,7 @@ import orjson
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.media import Block
+from claude_gateway.dialects.openai.names import upstream_name
 from claude_gateway.dialects.openai.parts import blocks, text_blocks
 from claude_gateway.dialects.openai.tools import tool_name
 
@@ -30,7 +31,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool")
 
 @dataclass(slots=True)
 class Conversation:
-    """System text, turns, and the tools that were called: names, in order of first call."""
+    """System text, turns, and the tools that were called: the client's names, by first call."""
 
     system: list[Block] = field(default_factory=list)
     messages: list[dict[str, object]] = field(default_factory=list)
@@ -103,7 +104,9 @@ class _Reader:
                 wrong(f"{path}.tool_calls[{i}].id", f"is used twice: {call_id[:100]!r}")
             self._open[call_id] = None
             block["id"] = self._take_id(call_id)
-            self.talk.tool_names[str(block["name"])] = None
+            name = str(block["name"])
+            self.talk.tool_names[name] = None
+            block["name"] = upstream_name(name)
             said.append(block)
         self._asked_at = path
         self._append("assistant", said)

@@ -7,14 +7,14 @@ told; nothing is sent upstream that the client did not ask for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.effort import effort
 from claude_gateway.dialects.openai.formats import output_format
 from claude_gateway.dialects.openai.messages import conversation
-from claude_gateway.dialects.openai.tools import allowed, choice, stand_ins, tools
+from claude_gateway.dialects.openai.toolbox import toolbox
 from claude_gateway.types.models import ModelInfo
 
 MOST_STOPS = 4
@@ -54,10 +54,14 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """Parameters for the Messages API, and the client's parameters that have no place in it."""
+    """Parameters for the Messages API, and the client's parameters that have no place in it.
+
+    `tool_names` holds the client's names of tools by upstream's, where upstream takes others.
+    """
 
     params: dict[str, object]
     ignored: tuple[str, ...]
+    tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(fields: Mapping[str, object]) -> ChatRequest:
@@ -86,11 +90,12 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     if stops := _stops(fields):
         params["stop_sequences"] = stops
     params |= _sampling(fields, model, ignored)
-    params |= _tools(fields, model, talk.tool_names, ignored)
+    box = toolbox(fields, model, talk.tool_names, ignored)
+    params |= box.params
     params |= _user(fields)
     params |= _tier(fields, ignored)
     params |= _output(fields, model, params, ignored)
-    return Translated(params, tuple(sorted(ignored)))
+    return Translated(params, tuple(sorted(ignored)), box.names)
 
 
 def _unknown_here(fields: Mapping[str, object]) -> list[str]:
@@ -146,26 +151,6 @@ def _sampling(
         else:
             sampling[key] = min(value, 1)
     return sampling
-
-
-def _tools(
-    fields: Mapping[str, object], model: ModelInfo, called: Iterable[str], ignored: list[str]
-) -> dict[str, object]:
-    offered = tools(optional(fields, "tools", list) or [])
-    offered, asked = allowed(offered, fields.get("tool_choice"))
-    chosen = choice(asked, offered)
-    one_at_a_time = optional(fields, "parallel_tool_calls", bool) is False
-    if not offered:
-        # A history with calls needs the tools that were called, or upstream refuses it.
-        past = stand_ins(called)
-        return {"tools": past, "tool_choice": {"type": "none"}} if past else {}
-    if not model.forced_tool_choice and chosen["type"] in ("any", "tool"):
-        ignored.append("tool_choice")
-        chosen = {"type": "auto"}
-    if one_at_a_time and chosen["type"] != "none":
-        chosen["disable_parallel_tool_use"] = True
-    plain = chosen == {"type": "auto"} and asked is None
-    return {"tools": offered} if plain else {"tools": offered, "tool_choice": chosen}
 
 
 def _tier(fields: Mapping[str, object], ignored: list[str]) -> dict[str, object]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from claude_gateway import sse
 from claude_gateway.dialects.envelope import envelope
 from claude_gateway.dialects.openai import endings
+from claude_gateway.dialects.openai.names import client_name
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import (
     Accepted,
@@ -39,8 +40,18 @@ BEGINNINGS: Mapping[str, str] = {"text": "content", "thinking": "reasoning_conte
 class ChatStream:
     """Turns the events of one answer into frames. `feed` may be given any number at a time."""
 
-    def __init__(self, created: int, model: str, *, include_usage: bool) -> None:
-        """`created` is in seconds since 1970; `model` is used when upstream names none."""
+    def __init__(
+        self,
+        created: int,
+        model: str,
+        *,
+        include_usage: bool,
+        tool_names: Mapping[str, str] | None = None,
+    ) -> None:
+        """`created` is in seconds since 1970; `model` is used when upstream names none.
+
+        `tool_names` holds the client's names of tools by upstream's, where those differ.
+        """
         self._chunk: dict[str, object] = {
             "id": "chatcmpl-",
             "object": "chat.completion.chunk",
@@ -48,6 +59,7 @@ class ChatStream:
             "model": model,
         }
         self._include_usage = include_usage
+        self._tool_names = tool_names or {}
         self._before, self._after = b"", b""
         self._calls: dict[int, int] = {}  # index among blocks → index among tool calls
         self._silent: dict[int, object] = {}  # calls whose arguments have not begun → their input
@@ -113,7 +125,7 @@ class ChatStream:
             return b""
         number = self._calls[index] = len(self._calls)
         self._silent[index] = block.get("input")
-        function = {"name": block.get("name"), "arguments": ""}
+        function = {"name": client_name(block, self._tool_names), "arguments": ""}
         call = {"index": number, "id": block.get("id"), "type": "function", "function": function}
         return self._delta({"tool_calls": [call]})
 

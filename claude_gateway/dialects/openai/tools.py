@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
 
-NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
 
 
 def tools(offered: Sequence[object]) -> list[dict[str, object]]:
-    """Translate function tools, in the client's order."""
+    """Translate function tools, in the client's order and still by the client's names."""
     translated = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(offered)]
     names = set()
     for i, tool in enumerate(translated):
@@ -28,10 +26,10 @@ def stand_ins(names: Iterable[str]) -> list[dict[str, object]]:
 
 
 def tool_name(function: Mapping[str, object], path: str) -> str:
-    """Return a function's name, if it is one that upstream takes."""
+    """Return a function's name, which may be anything but empty."""
     name = required(function, "name", str, path)
-    if not NAME.fullmatch(name):
-        wrong(f"{path}name", "must be 1 to 128 letters, digits, '_' or '-'")
+    if not name:
+        wrong(f"{path}name", "must not be empty")
     return name
 
 

@@ -1,0 +1,48 @@
+"""The tools of a request, the choice among them, and the names they go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from claude_gateway.dialects.fields import optional
+from claude_gateway.dialects.openai.names import renamed, upstream_name
+from claude_gateway.dialects.openai.tools import allowed, choice, stand_ins, tools
+from claude_gateway.types.models import ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """What goes upstream, and the client's names by upstream's where those differ."""
+
+    params: Mapping[str, object]
+    names: Mapping[str, str]
+
+
+def toolbox(
+    fields: Mapping[str, object], model: ModelInfo, called: Iterable[str], ignored: list[str]
+) -> Toolbox:
+    """Translate everything about tools; `called` are the names in the history."""
+    declared = tools(optional(fields, "tools", list) or [])
+    offered, asked = allowed(declared, fields.get("tool_choice"))
+    chosen = choice(asked, offered)
+    one_at_a_time = optional(fields, "parallel_tool_calls", bool) is False
+    if not offered:
+        # A history with calls needs the tools that were called, or upstream refuses it.
+        past = [_sent(tool) for tool in stand_ins(called)]
+        params = {"tools": past, "tool_choice": {"type": "none"}} if past else {}
+        return Toolbox(params, renamed(called))
+    if not model.forced_tool_choice and chosen["type"] in ("any", "tool"):
+        ignored.append("tool_choice")
+        chosen = {"type": "auto"}
+    if one_at_a_time and chosen["type"] != "none":
+        chosen["disable_parallel_tool_use"] = True
+    sent: dict[str, object] = {"tools": [_sent(tool) for tool in offered]}
+    if chosen != {"type": "auto"} or asked is not None:
+        sent["tool_choice"] = _sent(chosen)
+    return Toolbox(sent, renamed([*called, *(str(tool["name"]) for tool in offered)]))
+
+
+def _sent(named: Mapping[str, object]) -> dict[str, object]:
+    """Return a tool, or a choice of one, by the name that upstream knows it by."""
+    return {**named, "name": upstream_name(str(named["name"]))} if "name" in named else {**named}
