@@ -12,11 +12,14 @@ WIRE: dict[str, object] = {
     "cache_creation_input_tokens": 3,
     "cache_read_input_tokens": 2,
     "output_tokens_details": {"thinking_tokens": 4},
+    "cache_creation": {"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 2},
+    "service_tier": "standard",
+    "inference_geo": "us",
 }
 
 
 def test_every_count_is_read() -> None:
-    assert Usage.from_wire(WIRE) == Usage(10, 5, 3, 2, 4)
+    assert Usage.from_wire(WIRE) == Usage(10, 5, 3, 2, 4, 1, 2, "standard", "us")
 
 
 def test_the_prompt_is_all_input_and_the_total_all_tokens() -> None:
@@ -46,3 +49,9 @@ def test_what_is_no_count_counts_as_absent(count: object) -> None:
 @pytest.mark.parametrize("details", [None, 3, []])
 def test_details_that_are_none_leave_thinking_as_it_was(details: object) -> None:
     assert Usage.from_wire({"output_tokens_details": details}).thinking_tokens == 0
+
+
+@pytest.mark.parametrize("written", [None, 3, {"ephemeral_1h_input_tokens": "2"}])
+def test_how_long_the_cache_keeps_is_left_as_it_was_unless_it_is_said(written: object) -> None:
+    before = Usage(ephemeral_1h_input_tokens=7, service_tier="batch")
+    assert Usage.from_wire({"cache_creation": written, "service_tier": None}, before) == before

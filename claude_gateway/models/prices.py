@@ -6,10 +6,14 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from claude_gateway.types.models import Price
 
+# What all rates are multiplied by: a word of Usage, a value of it, the factor.
+Factors: TypeAlias = Mapping[str, Mapping[str, float]]
+
+WORDS = ("service_tier", "inference_geo")
 RATES = ("input", "output")
 # What may be said as a figure, or as a multiple of `input`.
 CACHE_RATES = ("cache_read", "cache_write_5m", "cache_write_1h")
@@ -33,6 +37,19 @@ def read_price(entry: object, say: Callable[[str], None]) -> tuple[Price, ...]:
     """Read the only price of a model."""
     price = _price(entry, "price", say)
     return () if price is None else (price,)
+
+
+def read_factors(raw: object, say: Callable[[str], None]) -> Factors:
+    """Read what rates are multiplied by; `say` hears of every mistake."""
+    if not isinstance(raw, Mapping):
+        say("factors: wants [factors]")
+        return {}
+    for word, by_value in raw.items():
+        if word not in WORDS:
+            say(f"factors: {word}: there is no such factor")
+        elif not isinstance(by_value, Mapping) or not all(map(is_figure, by_value.values())):
+            say(f"factors: {word}: wants a table such as {{ us = 1.1 }}")
+    return raw
 
 
 def is_day(value: object) -> bool:

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from claude_gateway.errors import SettingsError
 from claude_gateway.models.entries import Fields, read_entry
+from claude_gateway.models.prices import Factors, read_factors
 from claude_gateway.types.models import ModelInfo
 
 
@@ -19,6 +20,7 @@ class Said:
 
     models: Mapping[str, Fields]
     aliases: Mapping[str, str]
+    factors: Factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Table:
 
     models: tuple[ModelInfo, ...]
     aliases: Mapping[str, str]
+    factors: Factors
 
 
 @cache
@@ -51,7 +54,7 @@ def parse(source: str) -> Table:
     ]
     if lost:
         raise SettingsError(lost)
-    return Table(models, said.aliases)
+    return Table(models, said.aliases, said.factors)
 
 
 def read(source: str, origin: str) -> Said:
@@ -61,11 +64,14 @@ def read(source: str, origin: str) -> Said:
     except tomllib.TOMLDecodeError as exc:
         raise SettingsError([f"{origin}: is not TOML: {exc}"]) from exc
     mistakes = [
-        f"{origin}: {key}: there is no such part" for key in raw if key not in ("aliases", "models")
+        f"{origin}: {key}: there is no such part"
+        for key in raw
+        if key not in ("aliases", "factors", "models")
     ]
     said = Said(
         _models(raw.get("models", []), origin, mistakes),
         _aliases(raw.get("aliases", {}), origin, mistakes),
+        read_factors(raw.get("factors", {}), lambda wrong: mistakes.append(f"{origin}: {wrong}")),
     )
     if mistakes:
         raise SettingsError(mistakes)

@@ -107,6 +107,13 @@ def test_the_system_may_speak_among_the_turns_of_newer_models_only() -> None:
         ("models = 5", ["table: models: wants [[models]]"]),
         ("aliases = 5", ["table: aliases: wants [aliases]"]),
         ("[aliases]\na = 5", ["table: alias 'a': wants the id of a model"]),
+        ("factors = 5", ["table: factors: wants [factors]"]),
+        ("factors = { mood = { bad = 2 } }", ["table: factors: mood: there is no such factor"]),
+        ("factors = { service_tier = 2 }", ["table: factors: service_tier: wants a table"]),
+        (
+            "factors = { inference_geo = { us = '1' } }",
+            ["table: factors: inference_geo: wants a table"],
+        ),
         ("models = [5]", ["table: models[0]: has no id"]),
         ("[[models]]\nid = ''", ["table: models[0]: has no id"]),
         ("[[models]]\nid = 'm'\n[[models]]\nid = 'm'", ["table: m: is there twice"]),

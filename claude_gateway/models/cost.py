@@ -1,0 +1,89 @@
+"""What a call cost, explained by class of tokens.
+
+Decimal dollars, because a rate is a decimal figure and need not be whole in any small unit: half of
+a hundredth of a dollar per million tokens is five billionths of a dollar per token, and its cached
+part has a fraction of that. So nothing is rounded before somebody wants to show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from claude_gateway.models.prices import WORDS, Factors
+from claude_gateway.types.models import ModelInfo, Price
+from claude_gateway.types.usage import Usage
+
+TokenClass: TypeAlias = Literal["input", "cache_write_5m", "cache_write_1h", "cache_read", "output"]
+MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The tokens of one class, and their rate in dollars per million; None is unknown."""
+
+    of: TokenClass
+    tokens: int
+    rate: Decimal | None
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """What these cost. No tokens cost nothing, whatever one of them would."""
+        if not self.tokens:
+            return Decimal(0)
+        return None if self.rate is None else self.rate * self.tokens / MILLION
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Every class, also those without tokens."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """The sum; None when anything in it is unknown, or nothing is known of the model's price."""
+        known = [part.dollars for part in self.parts if part.dollars is not None]
+        priced = any(part.rate is not None for part in self.parts)
+        return sum(known, Decimal(0)) if priced and len(known) == len(self.parts) else None
+
+
+def cost_of(model: ModelInfo, usage: Usage, day: date, factors: Factors) -> Cost:
+    """What `usage` of `model` cost on `day`. The whole prompt decides about the tier."""
+    return cost(usage, model.price_at(day, usage.prompt_tokens), factor(usage, factors))
+
+
+def cost(usage: Usage, price: Price | None, factor: Decimal = Decimal(1)) -> Cost:
+    """What `usage` cost at `price`, every rate times `factor`."""
+    return Cost(
+        tuple(Part(of, tokens, _rate(price, of, factor)) for of, tokens in classes(usage).items())
+    )
+
+
+def classes(usage: Usage) -> dict[TokenClass, int]:
+    """Tokens by what they are paid at. What upstream does not say the cache keeps, it keeps briefly."""
+    hour = usage.ephemeral_1h_input_tokens
+    brief = max(usage.cache_creation_input_tokens - hour, usage.ephemeral_5m_input_tokens)
+    return {
+        "input": usage.input_tokens,
+        "cache_write_5m": brief,
+        "cache_write_1h": hour,
+        "cache_read": usage.cache_read_input_tokens,
+        "output": usage.output_tokens,
+    }
+
+
+def factor(usage: Usage, factors: Factors) -> Decimal:
+    """What the circumstances of the call multiply every rate by."""
+    product = Decimal(1)
+    for word in WORDS:
+        by_value = factors.get(word, {})
+        product *= Decimal(str(by_value.get(getattr(usage, word), 1)))
+    return product
+
+
+def _rate(price: Price | None, of: TokenClass, factor: Decimal) -> Decimal | None:
+    figure: float | None = getattr(price, of, None)
+    return None if figure is None else Decimal(str(figure)) * factor
