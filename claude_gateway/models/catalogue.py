@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from claude_gateway.backends import Backend
 from claude_gateway.errors import NotFound, PluginError
+from claude_gateway.models.families import guess
 from claude_gateway.types.models import ModelInfo
 
 
@@ -72,7 +73,7 @@ class Catalogue:
         """Ask the backends for an id that nobody listed."""
         for backend in self._backends:
             if backend.serves(name):
-                return Resolved(ModelInfo(name), backend)
+                return Resolved(guess(name, backend.models), backend)
         raise NotFound(
             f"The model {name[:100]!r} does not exist here. GET /v1/models lists those that do.",
             code="model_not_found",

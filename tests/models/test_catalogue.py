@@ -76,6 +76,13 @@ def test_an_unlisted_model_is_its_who_claims_it_first() -> None:
     assert [fake.asked for fake in fakes] == [["new"], ["new"], []]
 
 
+def test_t21_an_unlisted_model_passes_with_what_its_backend_knows_of_the_family() -> None:
+    fake = Fake([], ["claude-opus-9"])
+    fake.models = [ModelInfo("claude-opus-8", max_tokens=5, sampling=False)]
+    model = catalogue(a=fake).resolve("claude-opus-9").model
+    assert model == ModelInfo("claude-opus-9", max_tokens=5, sampling=False)
+
+
 @pytest.mark.parametrize("asked", ["llama", "LONG-1", "long-1 ", None])
 def test_an_unknown_model_is_not_found_and_the_field_is_named(asked: str | None) -> None:
     with pytest.raises(NotFound, match="GET /v1/models") as caught:
