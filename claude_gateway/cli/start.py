@@ -9,6 +9,7 @@ from claude_gateway.cli.environment import environment
 from claude_gateway.defaults import Defaults
 from claude_gateway.defaults import settings as names
 from claude_gateway.errors import PluginError, SettingsError
+from claude_gateway.models import overrides
 from claude_gateway.plugins import Plugins, load
 from claude_gateway.settings import Setting, Settings
 
@@ -45,6 +46,7 @@ def prepare(flags: Mapping[str, str | None]) -> tuple[Settings, Plugins]:
     plugins = load_plugins(variables)
     settings = Settings.read(variables, known_settings(plugins))
     check_together(settings)
+    overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     return settings, plugins
 
 

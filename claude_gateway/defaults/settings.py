@@ -60,6 +60,15 @@ DEFAULT_MODEL = Setting(
     CLAUDE,
     "claude-sonnet-5-5",
 )
+MODELS_FILE = Setting(
+    "GATEWAY_MODELS_FILE",
+    path,
+    Path(),
+    "A table of models and other names, in TOML, that goes over the one that shipped: prices, "
+    "limits, new models. docs/models.md describes it.",
+    CLAUDE,
+    "/path/to/models.toml",
+)
 
 GATEWAY_HOST = Setting(
     "GATEWAY_HOST",

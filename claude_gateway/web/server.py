@@ -18,8 +18,8 @@ from claude_gateway.access.door import Door, Rules
 from claude_gateway.defaults import settings as names
 from claude_gateway.engine import Engine
 from claude_gateway.errors import NotFound, SettingsError
+from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
-from claude_gateway.models.table import shipped
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
 from claude_gateway.settings import Settings
@@ -65,8 +65,10 @@ def build_gateway(
 
 
 def _catalogue(settings: Settings, registry: Registry) -> Catalogue:
-    default = settings[names.DEFAULT_MODEL]
-    catalogue = Catalogue(registry.backends.values(), shipped().aliases, default)
+    default, file = settings[names.DEFAULT_MODEL], settings[names.MODELS_FILE]
+    said = overrides.load(file, names.MODELS_FILE.name)
+    catalogue = Catalogue(registry.backends.values(), overrides.aliases(said), default, said.models)
+    overrides.check(said, catalogue, f"{names.MODELS_FILE.name}: {file}")
     if default:
         try:
             catalogue.resolve(default)

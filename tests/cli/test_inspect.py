@@ -104,6 +104,14 @@ def test_a_bad_one_is_told_and_exits_with_2(
     assert said in done.err
 
 
+def test_a_table_of_models_is_looked_at_too(command: Command, folder: Path) -> None:
+    (folder / "models.toml").write_text("[[models]]\nid = 'm'\nsize = 1\nvision = 2")
+    done = command("check-config", GATEWAY_MODELS_FILE="models.toml")
+    assert (done.code, done.out) == (2, "")
+    assert "GATEWAY_MODELS_FILE: models.toml: m: size: there is no such field" in done.err
+    assert len(done.err.splitlines()) == 2
+
+
 def test_every_mistake_has_a_line(command: Command) -> None:
     done = command("check-config", PORT="x", DEBUG="y")
     assert [line.split(":")[1].strip() for line in done.err.splitlines()] == ["PORT", "DEBUG"]

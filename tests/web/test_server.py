@@ -16,6 +16,7 @@ import pytest
 
 from claude_gateway import Observer, Offer, PluginError, Settings, hookimpl
 from claude_gateway.defaults import settings as names
+from claude_gateway.errors import SettingsError
 from claude_gateway.plugins import load
 from claude_gateway.registry import Registry
 from claude_gateway.testing.raw import Connection, chat_body, refused, request
@@ -33,6 +34,13 @@ STREAM = request("POST", "/v1/chat/completions", chat_body(model="m", stream=Tru
 
 def built(**environment: str) -> Gateway:
     return build_gateway(Settings.read(environment, names.ALL), Registry())
+
+
+def test_a_table_that_speaks_of_what_nobody_serves_stops_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text("[aliases]\nbest = 'gpt-9'")
+    with pytest.raises(SettingsError, match=r"GATEWAY_MODELS_FILE: .*alias 'best': no backend"):
+        built(GATEWAY_MODELS_FILE=str(file))
 
 
 async def until_open(fake: Scripted) -> None:
