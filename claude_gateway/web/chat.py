@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 
@@ -9,7 +10,8 @@ from aiohttp import web
 
 from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.openai import request as chat
-from claude_gateway.dialects.openai.completion import completion
+from claude_gateway.dialects.openai.completion import completion, final_text
+from claude_gateway.dialects.openai.fitting import fits
 from claude_gateway.dialects.openai.stream import ChatStream
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.catalogue import Resolved
@@ -40,6 +42,10 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     if not asked.stream:
         answer = await gateway.engine.complete(resolved.backend, call, run)
         said = completion(answer.message, created, translated.tool_names)
+        if translated.shape is not None and (text := final_text(answer.message)) is not None:
+            # The schema is the client's and may be large; nobody else waits for it.
+            verdict = await asyncio.to_thread(fits, text, translated.shape.schema)
+            headers["x-gateway-schema-valid"] = verdict
         return json_reply(said, headers=headers)
     encoder = ChatStream(
         created,

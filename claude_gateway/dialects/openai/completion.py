@@ -48,6 +48,13 @@ def completion(
     }
 
 
+def final_text(message: Mapping[str, object]) -> str | None:
+    """Return the text of an answer; None when it calls tools or refuses, and so is not the last."""
+    blocks = _blocks(message)
+    calls = any(block.get("type") == "tool_use" for block in blocks)
+    return None if calls or endings.refusal(message) else "".join(_pieces(blocks, "text"))
+
+
 def _blocks(message: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
     content = message.get("content")
     return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []

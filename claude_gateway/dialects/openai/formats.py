@@ -1,12 +1,15 @@
 """The shape an answer must have: `response_format` as a format of the Messages API.
 
 Upstream knows a part of JSON Schema. What it does not know is said in the description instead, so
-that the model may keep to it; a schema that would become another one is not sent at all.
+that the model may keep to it; a schema that would become another one, or refers to itself, is given
+to the model in words. Whether the answer fits is then for `fitting` to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from claude_gateway import sse
 from claude_gateway.dialects.fields import optional, passed_on, required, wrong
@@ -34,12 +37,25 @@ FORMATS = frozenset(
 )
 
 
+ONLY = "and nothing else: no words before or after it, and no code fence."
+ANY_OBJECT: Mapping[str, object] = {"type": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the answer must fit; and `format`, which upstream keeps to, or words for the model."""
+
+    schema: Mapping[str, object]
+    format: Mapping[str, object] | None = None
+    words: str = ""
+
+
 class _Inexpressible(Exception):
-    """The schema asks for objects with any keys, which upstream cannot promise."""
+    """The schema asks for what upstream cannot promise: any keys, or itself inside itself."""
 
 
-def output_format(fields: Mapping[str, object], ignored: list[str]) -> dict[str, object] | None:
-    """Translate `response_format`; None when there is nothing to promise, or no way to."""
+def output_format(fields: Mapping[str, object], ignored: list[str]) -> Shape | None:
+    """Translate `response_format`; None when any text will do."""
     asked = optional(fields, "response_format", dict)
     if asked is None:
         return None
@@ -50,17 +66,44 @@ def output_format(fields: Mapping[str, object], ignored: list[str]) -> dict[str,
         )
     if kind == "text":
         return None
-    schema = None
-    if kind == "json_schema":
-        given = required(asked, "json_schema", dict, "response_format.")
-        schema = passed_on(given, "schema", "response_format.json_schema.")
+    if kind == "json_object":
+        return Shape(ANY_OBJECT, words=f"Answer with one JSON object {ONLY}")
+    given = required(asked, "json_schema", dict, "response_format.")
+    schema = passed_on(given, "schema", "response_format.json_schema.")
+    if not schema:
+        return Shape({}, words=f"Answer with one JSON value {ONLY}")
     try:
-        if schema:
-            return {"type": "json_schema", "schema": _schema(schema)}
+        _check_references(schema)
+        return Shape(schema, {"type": "json_schema", "schema": _schema(schema)})
     except _Inexpressible:
-        pass
-    ignored.append("response_format")
-    return None
+        ignored.append("response_format")
+    written = sse.compact(schema).decode()
+    return Shape(schema, words=f"Answer with JSON that fits this JSON Schema {ONLY}\n\n{written}")
+
+
+def _check_references(schema: Mapping[str, object]) -> None:
+    """Refuse a schema that refers to itself, or to anything but its own definitions."""
+    graph: dict[str, set[str]] = {}
+    for key in ("$defs", "definitions"):
+        definitions = schema.get(key)
+        for name, definition in definitions.items() if isinstance(definitions, dict) else ():
+            graph[f"#/{key}/{name}"] = set(_references(definition))
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError:
+        raise _Inexpressible from None
+    if not graph.keys() >= set(_references(schema)):
+        raise _Inexpressible
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield str(value["$ref"])
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
 
 
 def _schema(schema: Mapping[str, object]) -> dict[str, object]:

@@ -37,6 +37,17 @@ class Conversation:
     messages: list[dict[str, object]] = field(default_factory=list)
     tool_names: dict[str, None] = field(default_factory=dict)  # as an ordered set
 
+    def remind(self, words: str) -> None:
+        """Say something at the very end, where it changes no prefix that may be cached."""
+        last = self.messages[-1]
+        said: Block = {"type": "text", "text": words}
+        if last["role"] == "assistant":
+            self.system.append(said)
+            return
+        content = last["content"]
+        before = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        self.messages[-1] = {**last, "content": [*before, said]}
+
 
 def conversation(messages: Sequence[object], system_prompt: str | None = None) -> Conversation:
     """Translate a whole history. Raises InvalidRequest naming the message that is wrong."""

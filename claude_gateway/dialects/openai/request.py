@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.effort import effort
-from claude_gateway.dialects.openai.formats import output_format
+from claude_gateway.dialects.openai.formats import Shape, output_format
 from claude_gateway.dialects.openai.messages import conversation
 from claude_gateway.dialects.openai.toolbox import toolbox
 from claude_gateway.types.models import ModelInfo
@@ -56,12 +56,14 @@ class ChatRequest:
 class Translated:
     """Parameters for the Messages API, and the client's parameters that have no place in it.
 
-    `tool_names` holds the client's names of tools by upstream's, where upstream takes others.
+    `tool_names` holds the client's names of tools by upstream's, where upstream takes others;
+    `shape` is what the text of the answer must fit, if anything.
     """
 
     params: dict[str, object]
     ignored: tuple[str, ...]
     tool_names: Mapping[str, str] = field(default_factory=dict)
+    shape: Shape | None = None
 
 
 def read(fields: Mapping[str, object]) -> ChatRequest:
@@ -83,6 +85,12 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     fields = request.fields
     talk = conversation(required(fields, "messages", list), optional(fields, "system_prompt", str))
     ignored = _unknown_here(fields)
+    shape = output_format(fields, ignored)
+    if shape and shape.words:
+        talk.system.append({"type": "text", "text": shape.words})
+    box = toolbox(fields, model, talk.tool_names, ignored)
+    if box.words:
+        talk.remind(box.words)
     params: dict[str, object] = {"max_tokens": _max_tokens(fields, model)}
     if talk.system:
         params["system"] = talk.system
@@ -90,12 +98,11 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     if stops := _stops(fields):
         params["stop_sequences"] = stops
     params |= _sampling(fields, model, ignored)
-    box = toolbox(fields, model, talk.tool_names, ignored)
     params |= box.params
     params |= _user(fields)
     params |= _tier(fields, ignored)
-    params |= _output(fields, model, params, ignored)
-    return Translated(params, tuple(sorted(ignored)), box.names)
+    params |= _output(shape, effort(fields, model, params, ignored))
+    return Translated(params, tuple(sorted(ignored)), box.names, shape)
 
 
 def _unknown_here(fields: Mapping[str, object]) -> list[str]:
@@ -164,17 +171,10 @@ def _tier(fields: Mapping[str, object], ignored: list[str]) -> dict[str, object]
     return {"service_tier": tiers[asked]}
 
 
-def _output(
-    fields: Mapping[str, object],
-    model: ModelInfo,
-    params: Mapping[str, object],
-    ignored: list[str],
-) -> dict[str, object]:
-    """Say how much to think and what shape the answer must have."""
-    asked = effort(fields, model, params, ignored)
-    shape = output_format(fields, ignored)
-    if shape is None:
+def _output(shape: Shape | None, asked: dict[str, object]) -> dict[str, object]:
+    """Say what shape the answer must have beside how much to think, which is `asked`."""
+    if shape is None or shape.format is None:
         return asked
     level = asked.get("output_config")
-    config = {**level, "format": shape} if isinstance(level, dict) else {"format": shape}
-    return {**asked, "output_config": config}
+    config = {**level, "format": shape.format} if isinstance(level, dict) else {}
+    return {**asked, "output_config": config or {"format": shape.format}}

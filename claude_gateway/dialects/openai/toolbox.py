@@ -13,10 +13,14 @@ from claude_gateway.types.models import ModelInfo
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """What goes upstream, and the client's names by upstream's where those differ."""
+    """What goes upstream, and the client's names by upstream's where those differ.
+
+    `words` ask for a call from a model that does not let itself be forced.
+    """
 
     params: Mapping[str, object]
     names: Mapping[str, str]
+    words: str = ""
 
 
 def toolbox(
@@ -32,15 +36,23 @@ def toolbox(
         past = [_sent(tool) for tool in stand_ins(called)]
         params = {"tools": past, "tool_choice": {"type": "none"}} if past else {}
         return Toolbox(params, renamed(called))
+    words = ""
     if not model.forced_tool_choice and chosen["type"] in ("any", "tool"):
         ignored.append("tool_choice")
+        words = _asked_for(chosen)
         chosen = {"type": "auto"}
     if one_at_a_time and chosen["type"] != "none":
         chosen["disable_parallel_tool_use"] = True
     sent: dict[str, object] = {"tools": [_sent(tool) for tool in offered]}
     if chosen != {"type": "auto"} or asked is not None:
         sent["tool_choice"] = _sent(chosen)
-    return Toolbox(sent, renamed([*called, *(str(tool["name"]) for tool in offered)]))
+    return Toolbox(sent, renamed([*called, *(str(tool["name"]) for tool in offered)]), words)
+
+
+def _asked_for(chosen: Mapping[str, object]) -> str:
+    if chosen["type"] == "any":
+        return "Do not answer in words: call one of the tools."
+    return f"Do not answer in words: call the tool {upstream_name(str(chosen['name']))}."
 
 
 def _sent(named: Mapping[str, object]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -35,7 +36,17 @@ PERSON: dict[str, Any] = {
 def asked(schema: object, **more: object) -> tuple[Any, list[str]]:
     ignored: list[str] = []
     given = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema, **more}}
-    return output_format({"response_format": given}, ignored), ignored
+    shape = output_format({"response_format": given}, ignored)
+    assert shape is not None
+    assert (shape.format is None) == bool(shape.words)
+    assert shape.schema == (schema or {})
+    return shape.format, ignored
+
+
+def words(kind: str, **more: object) -> str:
+    shape = output_format({"response_format": {"type": kind, **more}}, [])
+    assert shape is not None
+    return shape.words
 
 
 def sent(schema: object) -> Any:
@@ -122,14 +133,49 @@ def test_objects_with_any_keys_cannot_be_promised(anything: object) -> None:
 
 
 @pytest.mark.parametrize("schema", [None, {}])
-def test_without_a_schema_nothing_is_promised(schema: object) -> None:
-    assert asked(schema) == (None, ["response_format"])
+def test_json_of_any_shape_is_asked_for_in_words(schema: object) -> None:
+    assert asked(schema) == (None, [])
+    given = {"name": "a", "schema": schema}
+    assert words("json_schema", json_schema=given).startswith("Answer with one JSON value and")
 
 
-def test_json_of_any_shape_is_not_promised() -> None:
+def test_a_json_object_is_asked_for_in_words() -> None:
     ignored: list[str] = []
-    assert output_format({"response_format": {"type": "json_object"}}, ignored) is None
-    assert ignored == ["response_format"]
+    shape = output_format({"response_format": {"type": "json_object"}}, ignored)
+    assert shape is not None
+    assert (shape.schema, shape.format, ignored) == ({"type": "object"}, None, [])
+    assert shape.words == (
+        "Answer with one JSON object and nothing else: no words before or after it, "
+        "and no code fence."
+    )
+
+
+TREE = {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"$ref": "#"}}},
+        {"$ref": "#/$defs/tree", "$defs": {"tree": TREE}},
+        {
+            "$ref": "#/definitions/a",
+            "definitions": {"a": {"$ref": "#/definitions/b"}, "b": {"$ref": "#/definitions/a"}},
+        },
+        {"$ref": "https://example.org/schema"},
+        {"items": [{"$ref": "#/$defs/ghost"}]},
+        {"$ref": 5},
+    ],
+)
+def test_a_schema_that_refers_to_itself_or_elsewhere_is_given_in_words(schema: Any) -> None:
+    assert asked(schema) == (None, ["response_format"])
+    said = words("json_schema", json_schema={"name": "a", "schema": schema})
+    assert said.endswith(json.dumps(schema, separators=(",", ":")))
+
+
+def test_definitions_may_refer_to_each_other_one_way() -> None:
+    schema = {"$ref": "#/$defs/a", "$defs": {"a": {"items": {"$ref": "#/$defs/b"}}, "b": {}}}
+    assert sent(schema) == schema
 
 
 @pytest.mark.parametrize("plain", [None, {"type": "text"}])

@@ -335,3 +335,39 @@ def test_t19_another_process_writes_the_same_bytes(seed: str) -> None:
     ).stdout
     here = translated(**FULL)
     assert written == orjson.dumps([here.params, here.ignored])
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("required", "Do not answer in words: call one of the tools."),
+        (TOOLS[0], "Do not answer in words: call the tool look."),
+    ],
+)
+def test_t03_a_model_that_cannot_be_forced_is_asked_for_a_call(choice: object, words: str) -> None:
+    said = {"type": "text", "text": words}
+    for history in ([HI], CALLED):
+        asked = params(NEW, messages=history, tools=TOOLS, tool_choice=choice)
+        assert asked["messages"][-1]["role"] == "user"
+        assert asked["messages"][-1]["content"][-1] == said
+        assert "system" not in asked
+        assert asked["messages"][:-1] == params(NEW, messages=history)["messages"][:-1]
+    ended = [HI, {"role": "assistant", "content": "Well"}]
+    asked = params(NEW, messages=ended, tools=TOOLS, tool_choice=choice)
+    assert (asked["system"], asked["messages"]) == ([said], ended)
+
+
+def test_json_is_asked_for_at_the_end_of_what_the_system_says() -> None:
+    history = [{"role": "system", "content": "Rhyme."}, HI]
+    asked = translated(messages=history, response_format={"type": "json_object"})
+    assert [b["text"][:10] for b in asked.params["system"]] == ["Rhyme.", "Answer wit"]  # type: ignore[attr-defined]
+    assert (asked.ignored, asked.shape and asked.shape.schema) == ((), {"type": "object"})
+
+
+def test_a_schema_that_is_promised_needs_no_words() -> None:
+    schema = {"type": "string", "maxLength": 5}
+    given = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    asked = translated(response_format=given)
+    assert "system" not in asked.params
+    assert asked.shape is not None
+    assert asked.shape.schema == schema
