@@ -49,11 +49,19 @@ class Conversation:
         self.messages[-1] = {**last, "content": [*before, said]}
 
 
-def conversation(messages: Sequence[object], system_prompt: str | None = None) -> Conversation:
-    """Translate a whole history. Raises InvalidRequest naming the message that is wrong."""
+def conversation(
+    messages: Sequence[object],
+    system_prompt: str | None = None,
+    *,
+    system_messages: bool = False,
+) -> Conversation:
+    """Translate a whole history. Raises InvalidRequest naming the message that is wrong.
+
+    `system_messages`: whether the model lets the system speak among the turns.
+    """
     if not messages:
         wrong("messages", "must have at least one message", code="missing_field")
-    reader = _Reader()
+    reader = _Reader(system_messages=system_messages)
     if system_prompt and system_prompt.strip():
         reader.talk.system.append({"type": "text", "text": system_prompt})
     for i, message in enumerate(messages):
@@ -65,8 +73,10 @@ def conversation(messages: Sequence[object], system_prompt: str | None = None) -
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, *, system_messages: bool) -> None:
         self.talk = Conversation()
+        self._system_messages = system_messages
+        self._announced: list[Block] = []  # said by the system since the last turn of the assistant
         self._turns: list[tuple[str, list[Block]]] = []
         self._open: dict[str, Block | None] = {}  # calls of the last turn → their results
         self._ids: dict[str, str] = {}  # calls → what they are called upstream
@@ -90,6 +100,7 @@ class _Reader:
 
     def finish(self) -> None:
         self._settle()
+        self._announce()
         self.talk.messages = [
             {"role": role, "content": _plain(content)} for role, content in self._turns
         ]
@@ -97,8 +108,16 @@ class _Reader:
     def _system(self, said: Sequence[Block]) -> None:
         if not self._turns:
             self.talk.system += said
+        elif self._system_messages:
+            self._announced += said
         else:  # in the middle, it belongs to the user's turn, or every cached prefix would change
             self._say("user", said)
+
+    def _announce(self) -> None:
+        """Let the system speak: after a user's turn and before the assistant's, or last."""
+        after_user = bool(self._turns) and self._turns[-1][0] == "user"
+        self._append("system" if after_user else "user", self._announced)
+        self._announced = []
 
     def _user(self, said: Sequence[Block], path: str) -> None:
         if not said:
@@ -120,6 +139,8 @@ class _Reader:
             block["name"] = upstream_name(name)
             said.append(block)
         self._asked_at = path
+        if said:
+            self._announce()
         self._append("assistant", said)
 
     def _result(self, message: Mapping[str, object], path: str) -> None:

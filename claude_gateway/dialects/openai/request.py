@@ -83,7 +83,11 @@ def read(fields: Mapping[str, object]) -> ChatRequest:
 def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     """Translate for one model. Raises InvalidRequest naming the field that is wrong."""
     fields = request.fields
-    talk = conversation(required(fields, "messages", list), optional(fields, "system_prompt", str))
+    talk = conversation(
+        required(fields, "messages", list),
+        optional(fields, "system_prompt", str),
+        system_messages=model.system_messages,
+    )
     ignored = _unknown_here(fields)
     shape = output_format(fields, ignored)
     if shape and shape.words:

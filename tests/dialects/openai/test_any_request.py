@@ -197,6 +197,12 @@ def check_turns(turns: list[dict[str, Any]]) -> None:
     pairs = list(pairwise(turns))
     assert all(one["role"] != other["role"] for one, other in pairs)
     assert not of_kind(turns[-1], "tool_use")
+    for turn, following in [*pairs, (turns[-1], {"role": "assistant"})]:
+        if turn["role"] == "system":
+            assert following["role"] == "assistant"
+    for before, turn in pairs:
+        assert turn["role"] != "system" or before["role"] == "user"
+    assert turns[0]["role"] != "system"
     for turn, following in pairs:
         ids = [block["id"] for block in of_kind(turn, "tool_use")]
         answered = [block["tool_use_id"] for block in of_kind(following, "tool_result")]

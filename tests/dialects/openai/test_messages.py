@@ -353,3 +353,51 @@ def test_a_hundred_thousand_messages_take_time_in_proportion(messages: list[obje
 def test_nul_and_huge_strings_pass() -> None:
     huge = "x" * 2_000_000 + "\x00"
     assert turns(user(huge), assistant(huge), {**user("a"), huge: huge})[0]["content"] == huge
+
+
+def among(*messages: object) -> list[Any]:
+    """The turns for a model that lets the system speak among them."""
+    talk = conversation(messages, system_messages=True)
+    assert talk.system == []
+    written: list[Any] = orjson.loads(orjson.dumps(talk.messages))
+    return written
+
+
+NOTE = {"role": "developer", "content": "Be brief."}
+SAID = {"role": "system", "content": "Be brief."}
+YES = {"role": "assistant", "content": "Yes"}
+
+
+def test_the_system_may_speak_among_the_turns() -> None:
+    assert among(HI, NOTE) == [HI, SAID]
+    assert among(HI, NOTE, YES, HI) == [HI, SAID, YES, HI]
+
+
+def test_the_system_speaks_after_the_user_not_before() -> None:
+    assert among(HI, YES, NOTE, HI) == [HI, YES, HI, SAID]
+    both = user([text("Hi"), text("Hi")])
+    assert among(HI, NOTE, HI, YES, HI) == [both, SAID, YES, HI]
+
+
+def test_the_system_speaks_once_between_two_turns_of_others() -> None:
+    twice = {"role": "system", "content": [text("Be brief."), text("Be brief.")]}
+    assert among(HI, NOTE, assistant(""), NOTE, YES, HI) == [HI, twice, YES, HI]
+
+
+def test_the_system_speaks_after_the_results_of_calls() -> None:
+    found = among(HI, assistant(None, call("a")), NOTE, result("a"))
+    assert found[2:] == [user([answer("a")]), SAID]
+
+
+def test_where_no_user_has_spoken_the_systems_text_is_the_users() -> None:
+    assert among(HI, YES, NOTE) == [HI, YES, user("Be brief.")]
+    assert among(HI, YES, NOTE, YES) == [HI, YES, user("Be brief."), YES]
+
+
+def test_t19_what_the_system_says_later_changes_nothing_before() -> None:
+    earlier = among(HI, NOTE)
+    assert among(HI, NOTE, YES, HI, NOTE)[: len(earlier)] == earlier
+
+
+def test_other_models_get_the_systems_text_in_the_users_turn() -> None:
+    assert turns(HI, NOTE) == [user([text("Hi"), text("Be brief.")])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -371,3 +372,17 @@ def test_a_schema_that_is_promised_needs_no_words() -> None:
     assert "system" not in asked.params
     assert asked.shape is not None
     assert asked.shape.schema == schema
+
+
+def test_the_model_decides_where_the_system_may_speak() -> None:
+    history = [HI, {"role": "system", "content": "Rhyme."}]
+    assert params(replace(NEW, system_messages=True), messages=history)["messages"] == history
+    assert len(params(messages=history)["messages"]) == 1
+
+
+def test_a_call_is_asked_for_by_the_system_where_it_spoke_last() -> None:
+    history = [HI, {"role": "system", "content": "Rhyme."}]
+    new = replace(NEW, system_messages=True)
+    asked = params(new, messages=history, tools=TOOLS, tool_choice="required")
+    assert asked["messages"][-1]["role"] == "system"
+    assert [b["text"][:6] for b in asked["messages"][-1]["content"]] == ["Rhyme.", "Do not"]
