@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import Event
 from claude_gateway.types.health import Health
 from claude_gateway.types.models import ModelInfo
@@ -130,3 +131,9 @@ class Observer:
 
     def run_ended(self, run: Run) -> None:
         """Called when the run is over, well or not; `run.error` is the code if it failed."""
+
+    def upstream_retried(self, run: Run, error: GatewayError) -> None:
+        """Called when a call failed with `error` and will be made again, before the wait."""
+
+    def breaker_changed(self, backend: str, state: str) -> None:
+        """Called when a backend's circuit became `open`, `half-open` or `closed`."""

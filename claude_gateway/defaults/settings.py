@@ -173,6 +173,20 @@ MAX_RETRIES = Setting(
     "How often a call that failed before its first byte is tried again.",
     RUNNING,
 )
+BREAKER_FAILURES = Setting(
+    "GATEWAY_BREAKER_FAILURES",
+    whole(0, 1000),
+    5,
+    "Failures of upstream in a row after which a backend is left alone for a while. 0: never.",
+    RUNNING,
+)
+BREAKER_COOLDOWN = Setting(
+    "GATEWAY_BREAKER_COOLDOWN",
+    seconds(0.1, 3600),
+    10.0,
+    "Seconds for which such a backend is left alone; then one call tries it.",
+    RUNNING,
+)
 HEADER_TIMEOUT = Setting(
     "GATEWAY_HEADER_TIMEOUT",
     seconds(0.1, 60),

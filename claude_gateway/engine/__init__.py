@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from claude_gateway.backends import Backend
 from claude_gateway.engine.account import account, note
+from claude_gateway.engine.booking import Booking, safely
+from claude_gateway.engine.breaker import Breaker, Breakers, Call
 from claude_gateway.engine.fold import Fold
 from claude_gateway.engine.retry import retried
 from claude_gateway.errors import GatewayError, InvalidRequest, UpstreamError
@@ -18,19 +18,22 @@ from claude_gateway.types.events import Accepted, Event
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
 
-log = logging.getLogger(__name__)
-
 # Answers that may take longer than ten minutes in one piece are streamed inside: an idle connection
 # is closed by some hop on the way. The figure is Anthropic's: 128,000 tokens take about an hour.
 LONGEST_WHOLE_ANSWER = 128_000 * 10 // 60
 
 
 class Engine:
-    """Runs turns. Holds no state of any of them."""
+    """Runs turns. Of them it holds no state, only what they tell of the backends."""
 
-    def __init__(self, observers: Sequence[Observer], max_retries: int) -> None:
+    def __init__(
+        self, observers: Sequence[Observer], max_retries: int, breakers: Breakers | None = None
+    ) -> None:
+        """Without `breakers` no circuit ever opens."""
         self._observers = tuple(observers)
         self._max_retries = max_retries
+        self._breakers = breakers or Breakers()
+        self._breakers.listen(self._breaker_changed)
 
     async def stream(
         self, backend: Backend, request: ModelRequest, run: Run
@@ -40,42 +43,58 @@ class Engine:
         Nothing is yielded before the first event that a client may see, so an error raised before
         the first batch can still become a status.
         """
+        breaker = self._breakers.of(backend.name)
         with self._booked(run):
-            head, rest = await retried(lambda: _begin(backend, request), self._max_retries, run)
-            async with aclosing(rest):
-                self._note(run, head)
-                yield head
-                async for batch in rest:
-                    self._note(run, batch)
-                    yield batch
-            if not run.complete:
-                raise UpstreamError(
-                    f"The backend {backend.name} ended the stream before the answer was whole.",
-                    code="upstream_truncated",
-                )
+            call, head, rest = await retried(
+                lambda: _begin(backend, request, breaker), self._max_retries, run, self._retrying
+            )
+            with call:
+                async with aclosing(rest):
+                    self._note(run, head)
+                    yield head
+                    async for batch in rest:
+                        self._note(run, batch)
+                        yield batch
+                if not run.complete:
+                    raise UpstreamError(
+                        f"The backend {backend.name} ended the stream before the answer was whole.",
+                        code="upstream_truncated",
+                    )
 
     async def complete(
         self, backend: Backend, request: ModelRequest, run: Run, *, whole: bool = False
     ) -> Answer:
         """Answer in one piece; `whole` forbids streaming inside, however long the answer may be."""
-        call = backend.complete
-        if call is None or (request.max_tokens > LONGEST_WHOLE_ANSWER and not whole):
+        ask = backend.complete
+        if ask is None or (request.max_tokens > LONGEST_WHOLE_ANSWER and not whole):
             return await self._folded(backend, request, run)
+        breaker = self._breakers.of(backend.name)
+
+        async def asked() -> Answer:
+            with breaker.call():
+                return await ask(request)
+
         with self._booked(run):
-            answer = await retried(lambda: call(request), self._max_retries, run)
+            answer = await retried(asked, self._max_retries, run, self._retrying)
             account(run, answer)
         return answer
 
     async def count_tokens(self, backend: Backend, request: ModelRequest, run: Run) -> Answer:
         """Count a prompt; it is no turn, so no observer hears of it."""
-        call = backend.count_tokens
-        if call is None:
+        ask = backend.count_tokens
+        if ask is None:
             raise InvalidRequest(
                 f"The backend {backend.name} cannot count tokens.",
                 code="unsupported",
                 param="model",
             )
-        return await retried(lambda: call(request), self._max_retries, run)
+        breaker = self._breakers.of(backend.name)
+
+        async def asked() -> Answer:
+            with breaker.call():
+                return await ask(request)
+
+        return await retried(asked, self._max_retries, run)
 
     async def _folded(self, backend: Backend, request: ModelRequest, run: Run) -> Answer:
         fold = Fold()
@@ -89,48 +108,37 @@ class Engine:
         if note(run, batch):
             run.first_token = time.monotonic()
             for observer in self._observers:
-                _safely(observer.first_token, run)
+                safely(observer.first_token, run)
 
-    def _booked(self, run: Run) -> _Booking:
-        return _Booking(run, self._observers)
+    def _booked(self, run: Run) -> Booking:
+        return Booking(run, self._observers)
 
-
-class _Booking:
-    """Tells the observers how a turn begins and ends, and turns what no plugin should let through.
-
-    A connection error of a backend's would otherwise look like a client that has left.
-    """
-
-    __slots__ = ("_observers", "_run")
-
-    def __init__(self, run: Run, observers: Sequence[Observer]) -> None:
-        self._run = run
-        self._observers = observers
-
-    def __enter__(self) -> None:
+    def _retrying(self, run: Run, error: GatewayError) -> None:
         for observer in self._observers:
-            _safely(observer.run_started, self._run)
+            safely(observer.upstream_retried, run, error)
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, exc: BaseException | None, _trace: object
-    ) -> None:
-        run = self._run
-        run.ended = time.monotonic()
-        foreign = isinstance(exc, OSError | TimeoutError)
-        if exc is not None:
-            run.error = UpstreamError.default_code if foreign else _code(exc)
+    def _breaker_changed(self, backend: str, state: str) -> None:
         for observer in self._observers:
-            _safely(observer.run_ended, run)
-        if foreign:
-            raise UpstreamError(
-                f"The backend {run.backend} lost its upstream ({type(exc).__name__})."
-            ) from exc
+            safely(observer.breaker_changed, backend, state)
 
 
 async def _begin(
+    backend: Backend, request: ModelRequest, breaker: Breaker
+) -> tuple[Call, list[Event], AsyncGenerator[Sequence[Event]]]:
+    """Read up to the first event that a client would see. The call is the caller's to end."""
+    call = breaker.call()
+    try:
+        head, events = await _first(backend, request)
+    except BaseException as exc:
+        call.end(exc)
+        raise
+    call.heard()
+    return call, head, events
+
+
+async def _first(
     backend: Backend, request: ModelRequest
 ) -> tuple[list[Event], AsyncGenerator[Sequence[Event]]]:
-    """Read up to the first event that a client would see."""
     events = backend.stream(request)
     head: list[Event] = []
     try:
@@ -142,18 +150,3 @@ async def _begin(
         await events.aclose()
         raise
     return head, events
-
-
-def _code(exc: BaseException) -> str:
-    if isinstance(exc, GatewayError):
-        return exc.code
-    if isinstance(exc, GeneratorExit | asyncio.CancelledError):
-        return "cancelled"
-    return "internal_error"
-
-
-def _safely(tell: Callable[[Run], None], run: Run) -> None:
-    try:
-        tell(run)
-    except Exception:
-        log.exception("an observer failed", extra={"observer": getattr(tell, "__qualname__", "?")})

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from claude_gateway.engine.blame import CIRCUIT_OPEN
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.runs import Run
 
@@ -18,8 +19,13 @@ log = logging.getLogger(__name__)
 SHORTEST, LONGEST, LONGEST_ASKED = 0.5, 8.0, 60.0
 
 
-async def retried(call: Callable[[], Awaitable[T]], retries: int, run: Run) -> T:
-    """Make `call`; on a failure that may pass, wait as upstream asks and make it again.
+async def retried(
+    call: Callable[[], Awaitable[T]],
+    retries: int,
+    run: Run,
+    told: Callable[[Run, GatewayError], None] = lambda _run, _error: None,
+) -> T:
+    """Make `call`; on a failure that may pass, tell it, wait as upstream asks, make it again.
 
     Raises the last GatewayError when `retries` are used up. The machinery is only set up once a
     call has failed: most never do.
@@ -37,10 +43,12 @@ async def retried(call: Callable[[], Awaitable[T]], retries: int, run: Run) -> T
         run.retries += 1
         return await call()
 
-    return await _again_and_again(again, retries)
+    return await _again_and_again(again, retries, lambda error: told(run, error))
 
 
-async def _again_and_again(again: Callable[[], Awaitable[T]], retries: int) -> T:
+async def _again_and_again(
+    again: Callable[[], Awaitable[T]], retries: int, told: Callable[[GatewayError], None]
+) -> T:
     # Imported here because it takes longer to load than most starts take to serve a request.
     from tenacity import (  # noqa: PLC0415
         AsyncRetrying,
@@ -55,17 +63,22 @@ async def _again_and_again(again: Callable[[], Awaitable[T]], retries: int) -> T
     def wait(state: RetryCallState) -> float:
         exc = state.outcome.exception() if state.outcome else None
         asked = exc.retry_after if isinstance(exc, GatewayError) else None
-        delay = asked if asked is not None else backoff(state)
-        log.warning(
-            "upstream failed, trying again",
-            extra={"code": getattr(exc, "code", "?"), "in_s": round(delay, 3)},
-        )
-        return delay
+        return asked if asked is not None else backoff(state)
+
+    def say(state: RetryCallState) -> None:
+        exc = state.outcome.exception() if state.outcome else None
+        if isinstance(exc, GatewayError):
+            log.warning(
+                "upstream failed, trying again",
+                extra={"code": exc.code, "in_s": round(state.upcoming_sleep, 3)},
+            )
+            told(exc)
 
     retrying = AsyncRetrying(
         retry=retry_if_exception(_may_pass),
         stop=stop_after_attempt(retries + 1),
         wait=wait,
+        before_sleep=say,
         reraise=True,
     )
     return await retrying(again)
@@ -75,5 +88,6 @@ def _may_pass(exc: BaseException) -> bool:
     return (
         isinstance(exc, GatewayError)
         and exc.should_retry
+        and exc.code != CIRCUIT_OPEN  # it is open so that nobody asks
         and (exc.retry_after or 0) <= LONGEST_ASKED
     )

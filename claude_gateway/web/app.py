@@ -13,6 +13,7 @@ from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
 from claude_gateway.web.guard import guard
 from claude_gateway.web.replies import failure
+from claude_gateway.web.trail import trail
 
 PUBLIC = RouteRule(public=True)
 NATIVE = RouteRule(overload_status=529)
@@ -73,6 +74,8 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     headers["x-request-id"] = headers["request-id"] = _named(request)
     headers["Server"] = about.NAME
     headers["X-Content-Type-Options"] = "nosniff"
+    for name, value in trail(request):
+        headers[name] = value
     for name, value in cors_headers(request, request.app[GATEWAY].cors_origins):
         headers[name] = value
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
+from claude_gateway.web import trail
+
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
@@ -31,7 +33,7 @@ def cors_headers(request: web.Request, allowed: tuple[str, ...]) -> Iterator[tup
         yield "Access-Control-Allow-Origin", origin if origin in allowed else allowed[0]
         yield "Vary", "Origin"
     if origin is not None:
-        yield "Access-Control-Expose-Headers", EXPOSED
+        yield "Access-Control-Expose-Headers", ", ".join((EXPOSED, *trail.NAMES))
     if request.method == "OPTIONS":
         asked = request.headers.get("Access-Control-Request-Headers")
         yield "Access-Control-Allow-Methods", METHODS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -30,30 +30,40 @@ class HealthBoard:
     """The latest look of each check."""
 
     def __init__(
-        self, checks: Mapping[str, HealthCheck], *, every: float = 30, patience: float = 10
+        self,
+        checks: Mapping[str, HealthCheck],
+        known: Mapping[str, Callable[[], Health]] | None = None,
+        *,
+        every: float = 30,
+        patience: float = 10,
     ) -> None:
-        """`every` and `patience` are seconds: between looks, and for one look to end."""
+        """`known` needs no looking: it is asked when somebody wants to know, and waits for nothing.
+
+        `every` and `patience` are seconds: between looks, and for one look to end.
+        """
         self._checks = dict(checks)
+        self._known = dict(known or {})
         self._every = every
         self._patience = patience
         self._looks: dict[str, Look] = {}
 
     def summary(self) -> dict[str, bool]:
         """Every line as good or bad; a check that has not answered yet counts as good."""
-        return {name: self._ok(name) for name in dict.fromkeys((*ALWAYS, *self._checks))}
+        watched = {name: self._ok(name) for name in dict.fromkeys((*ALWAYS, *self._checks))}
+        return watched | {name: ask().ok for name, ask in self._known.items()}
 
     def details(self) -> dict[str, object]:
         """Why, and how many seconds ago somebody looked."""
         now = time.monotonic()
+        looks = {name: self._looks.get(name) for name in self.summary()}
+        looks |= {name: Look(ask(), now) for name, ask in self._known.items()}
         return {
             name: {
-                "ok": self._ok(name),
-                "detail": look.health.detail
-                if (look := self._looks.get(name))
-                else self._why(name),
+                "ok": look.health.ok if look else True,
+                "detail": look.health.detail if look else self._why(name),
                 "age_seconds": round(now - look.at, 1) if look else None,
             }
-            for name in self.summary()
+            for name, look in looks.items()
         }
 
     @asynccontextmanager

@@ -17,6 +17,7 @@ from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.defaults import settings as names
 from claude_gateway.engine import Engine
+from claude_gateway.engine.breaker import Breakers
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
@@ -45,12 +46,16 @@ def build_gateway(
         frozenset(hosts | {name.lower() for name in settings[names.ALLOWED_HOSTS]}),
         _bridge(settings[names.PUBLISHED_ON]),
     )
+    breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
     return Gateway(
         settings=settings,
         catalogue=_catalogue(settings, registry),
-        engine=Engine(registry.observers, settings[names.MAX_RETRIES]),
+        engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers),
         door=Door(rules, registry.authenticators),
-        health=HealthBoard(registry.health_checks),
+        health=HealthBoard(
+            registry.health_checks,
+            {f"{name}_breaker": breakers.of(name).health for name in registry.backends},
+        ),
         pulse=Pulse(settings[names.HEARTBEAT]),
         cors_origins=settings[names.CORS_ORIGINS],
         body_timeout=settings[names.BODY_TIMEOUT],

@@ -14,6 +14,7 @@ from claude_gateway import (
     Accepted,
     Answer,
     Event,
+    GatewayError,
     InvalidRequest,
     MessageStart,
     MessageStop,
@@ -24,11 +25,13 @@ from claude_gateway import (
     Ping,
     RateLimited,
     Run,
+    Unavailable,
     UpstreamError,
     Usage,
 )
 from claude_gateway.backends import Backend
 from claude_gateway.engine import LONGEST_WHOLE_ANSWER, Engine
+from claude_gateway.engine.breaker import CLOSED, OPEN, Breakers
 
 if TYPE_CHECKING:
     from tests.conftest import Completing, Scripted
@@ -52,6 +55,12 @@ class Diary(Observer):
     def run_ended(self, run: Run) -> None:
         assert run.ended is not None
         self.said.append(f"ended {run.error}")
+
+    def upstream_retried(self, run: Run, error: GatewayError) -> None:
+        self.said.append(f"retried {error.code}")
+
+    def breaker_changed(self, backend: str, state: str) -> None:
+        self.said.append(f"{backend} {state}")
 
 
 class Broken(Observer):
@@ -144,7 +153,8 @@ async def test_a_failure_before_the_first_event_is_tried_again(
     said = await events(Engine([diary], 2).stream(Backend.of("s", fake), asking(), run))
     assert said == scripted.saying("Hi")
     assert (len(fake.asked), fake.open, run.retries, run.error) == (3, 0, 2, None)
-    assert diary.said == ["started", "first token", "ended None"]
+    again = ["retried overloaded"] * 2
+    assert diary.said == ["started", *again, "first token", "ended None"]
 
 
 async def test_a_failure_after_the_first_event_is_final(
@@ -242,7 +252,7 @@ async def test_a_whole_answer_that_fails_is_booked(
     fake = completing(NOW, NOW)
     with pytest.raises(Overloaded):
         await Engine([diary], 1).complete(Backend.of("c", fake), asking(), run)
-    assert diary.said == ["started", "ended overloaded"]
+    assert diary.said == ["started", "retried overloaded", "ended overloaded"]
 
 
 async def test_a_backend_that_only_streams_is_folded(
@@ -339,3 +349,62 @@ async def test_a_whole_answer_whose_connection_was_lost_is_upstreams_failure(
     with pytest.raises(UpstreamError, match="ConnectionResetError"):
         await Engine([], 0).complete(backend, asking(), run)
     assert run.error == "upstream_error"
+
+
+async def test_t16_streams_that_break_off_open_the_circuit(
+    scripted: type[Scripted], diary: Diary, run: Run
+) -> None:
+    fake = scripted([*scripted.saying("Hi")[:3], NOW])
+    breakers = Breakers(2, 10)
+    engine = Engine([diary, Broken()], 0, breakers)
+    for _ in range(2):
+        with pytest.raises(Overloaded):
+            await events(engine.stream(Backend.of("s", fake), asking(), run))
+    with pytest.raises(Unavailable) as caught:
+        await events(engine.stream(Backend.of("s", fake), asking(), run))
+    assert (caught.value.code, len(fake.asked)) == ("circuit_open", 2)
+    assert "s open" in diary.said
+
+
+async def test_an_open_circuit_is_not_tried_again(
+    completing: type[Completing], diary: Diary, run: Run
+) -> None:
+    fake = completing(*[NOW] * 9)
+    engine = Engine([diary], 5, Breakers(2, 10))
+    for ask in (engine.complete, engine.count_tokens, engine.complete):
+        with pytest.raises(Unavailable):
+            await ask(Backend.of("c", fake), asking(), run)
+    assert len(fake.asked) == 2
+
+
+async def test_clients_that_leave_and_mistakes_of_theirs_leave_the_circuit_closed(
+    scripted: type[Scripted], run: Run
+) -> None:
+    fake = scripted([*scripted.saying("Hi")[:3], asyncio.Event()], [InvalidRequest("Wrong.")])
+    breakers = Breakers(1, 10)
+    engine = Engine([], 0, breakers)
+    async with aclosing(engine.stream(Backend.of("s", fake), asking(), run)) as batches:
+        await anext(batches)
+    with pytest.raises(InvalidRequest):
+        await events(engine.stream(Backend.of("s", fake), asking(), run))
+    assert breakers.of("s").state == CLOSED
+
+
+async def test_an_answer_after_the_cooldown_closes_the_circuit(
+    scripted: type[Scripted], diary: Diary, run: Run
+) -> None:
+    fake = scripted([NOW], scripted.saying("Hi"))
+    now = [0.0]
+    breakers = Breakers(1, 10, lambda: now[0])
+    engine = Engine([diary], 0, breakers)
+    with pytest.raises(Overloaded):
+        await events(engine.stream(Backend.of("s", fake), asking(), run))
+    assert breakers.of("s").state == OPEN
+    now[0] = 10
+    await events(engine.stream(Backend.of("s", fake), asking(), run))
+    assert breakers.of("s").state == CLOSED
+    assert [said for said in diary.said if said.startswith("s ")] == [
+        "s open",
+        "s half-open",
+        "s closed",
+    ]

@@ -131,3 +131,12 @@ async def test_leaving_does_not_wait_for_a_check_that_hangs() -> None:
 async def test_without_checks_there_is_nothing_to_watch() -> None:
     async with HealthBoard({}).watching():
         pass
+
+
+async def test_what_is_known_at_once_is_asked_each_time() -> None:
+    state = [Health(True, "closed")]
+    board = HealthBoard({}, {"up_breaker": lambda: state[0]})
+    assert board.summary()["up_breaker"]
+    state[0] = Health(False, "open")
+    assert not board.summary()["up_breaker"]
+    assert board.details()["up_breaker"] == {"ok": False, "detail": "open", "age_seconds": 0.0}

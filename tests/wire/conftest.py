@@ -37,6 +37,7 @@ def env(fake: FakeAnthropic) -> dict[str, str]:
         "ANTHROPIC_BASE_URL": fake.url,
         "GATEWAY_API_KEYS": CLIENT_KEY,
         "GATEWAY_MAX_RETRIES": "0",
+        "GATEWAY_BREAKER_FAILURES": "0",  # these tests fail one after the other, on purpose
     }
 
 

@@ -1,0 +1,65 @@
+"""The account of a turn: opened, closed, and told to whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import ParamSpec
+
+from claude_gateway.errors import GatewayError, UpstreamError
+from claude_gateway.interfaces import Observer
+from claude_gateway.types.runs import Run
+
+P = ParamSpec("P")
+
+log = logging.getLogger(__name__)
+
+
+class Booking:
+    """Tells the observers how a turn begins and ends, and turns what no plugin should let through.
+
+    A connection error of a backend's would otherwise look like a client that has left.
+    """
+
+    __slots__ = ("_observers", "_run")
+
+    def __init__(self, run: Run, observers: Sequence[Observer]) -> None:
+        self._run = run
+        self._observers = observers
+
+    def __enter__(self) -> None:
+        for observer in self._observers:
+            safely(observer.run_started, self._run)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, exc: BaseException | None, _trace: object
+    ) -> None:
+        run = self._run
+        run.ended = time.monotonic()
+        foreign = isinstance(exc, OSError | TimeoutError)
+        if exc is not None:
+            run.error = UpstreamError.default_code if foreign else _code(exc)
+        for observer in self._observers:
+            safely(observer.run_ended, run)
+        if foreign:
+            raise UpstreamError(
+                f"The backend {run.backend} lost its upstream ({type(exc).__name__})."
+            ) from exc
+
+
+def safely(tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Tell an observer; one that fails is logged, never fatal."""
+    try:
+        tell(*args, **kwargs)
+    except Exception:
+        log.exception("an observer failed", extra={"observer": getattr(tell, "__qualname__", "?")})
+
+
+def _code(exc: BaseException) -> str:
+    if isinstance(exc, GatewayError):
+        return exc.code
+    if isinstance(exc, GeneratorExit | asyncio.CancelledError):
+        return "cancelled"
+    return "internal_error"

@@ -1,0 +1,84 @@
+"""What clients see of an upstream that keeps failing: a circuit that opens and closes again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from claude_gateway.testing import Cut, FakeAnthropic, GatewayProcess, Reply, Stream
+from claude_gateway.testing.raw import ask, message_body, refused
+from claude_gateway.testing.upstream import Step
+from claude_gateway.testing.wire import error, text_stream
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+BUSY = Reply(529, error("overloaded_error", "Overloaded"), {"retry-after": "0"})
+BROKEN: dict[str, Step] = {
+    "overloaded": BUSY,
+    "broken off": Stream([*text_stream("Hel")[:4], Cut()]),
+    "gone": Cut(),
+}
+
+
+@asynccontextmanager
+async def gateway_with(env: dict[str, str], **settings: str) -> AsyncGenerator[GatewayProcess]:
+    async with GatewayProcess(env | settings) as gateway:
+        yield gateway
+
+
+async def line(gateway: GatewayProcess, name: str) -> tuple[object, object]:
+    health = (await ask(gateway.port, "GET", "/health?deep=1")).json
+    return health["checks"][name], health["details"][name]["detail"]
+
+
+@pytest.mark.parametrize("failure", BROKEN.values(), ids=BROKEN)
+async def test_t16_an_upstream_that_keeps_failing_is_left_alone_and_health_says_so(
+    env: dict[str, str], upstream: FakeAnthropic, failure: Step
+) -> None:
+    async with gateway_with(env, GATEWAY_BREAKER_FAILURES="2") as gateway:
+        assert await line(gateway, "anthropic_breaker") == (True, "closed")
+        upstream.always(failure)
+        for path in (CHAT, MESSAGES):
+            await ask(gateway.port, "POST", path, message_body(stream=True))
+        for path in (CHAT, MESSAGES):
+            response = await ask(gateway.port, "POST", path, message_body())
+            refused(response, 503, "circuit_open")
+            assert 1 <= int(response.header("retry-after") or 0) <= 10
+            assert response.header("x-should-retry") == "true"
+        ok, detail = await line(gateway, "anthropic_breaker")
+    assert not ok
+    assert str(detail).startswith("open after 2")
+    assert len(upstream.turns) == 2
+
+
+async def test_after_the_cooldown_an_answer_lets_everybody_in_again(
+    env: dict[str, str], upstream: FakeAnthropic
+) -> None:
+    settings = {"GATEWAY_BREAKER_FAILURES": "1", "GATEWAY_BREAKER_COOLDOWN": "0.1"}
+    async with gateway_with(env, **settings) as gateway:
+        upstream.script(BUSY)
+        refused(await ask(gateway.port, "POST", CHAT, message_body()), 503, "overloaded")
+        while (await ask(gateway.port, "POST", CHAT, message_body())).status == 503:
+            pass
+        assert await line(gateway, "anthropic_breaker") == (True, "closed")
+        assert (await ask(gateway.port, "POST", MESSAGES, message_body())).status == 200
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+async def test_retries_are_told_in_a_header(
+    env: dict[str, str], upstream: FakeAnthropic, path: str, streamed: bool
+) -> None:
+    async with gateway_with(env, GATEWAY_MAX_RETRIES="2") as gateway:
+        upstream.script(BUSY, BUSY)
+        body = message_body(stream=streamed)
+        response = await ask(gateway.port, "POST", path, body)
+        assert (response.status, response.header("x-gateway-retries")) == (200, "2")
+        plain = await ask(gateway.port, "POST", path, body)
+        assert (plain.status, plain.header("x-gateway-retries")) == (200, None)
+        upstream.always(BUSY)
+        failed = await ask(gateway.port, "POST", path, body)
+        assert failed.header("x-gateway-retries") == "2"
