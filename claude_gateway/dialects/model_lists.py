@@ -28,6 +28,7 @@ def anthropic_model(model: ModelInfo, today: date | None = None) -> dict[str, ob
         "display_name": model.title,
         "created_at": _midnight(model.released or date(1970, 1, 1)),
         "lifecycle": _lifecycle(model, today),
+        "deprecated_at": _midnight(model.deprecated) if model.deprecated else None,
         "retires_at": _midnight(model.retires) if model.retires else None,
         "max_input_tokens": model.max_input_tokens,
         "max_tokens": model.max_tokens,
@@ -60,6 +61,7 @@ def capability(model: ModelInfo, aliases: Sequence[str], today: date) -> dict[st
         "lifecycle": {
             "status": model.status(today),
             "released": model.released.isoformat() if model.released else None,
+            "deprecated": model.deprecated.isoformat() if model.deprecated else None,
             "retires": model.retires.isoformat() if model.retires else None,
         },
         "aliases": list(aliases),
@@ -71,9 +73,9 @@ def _midnight(day: date) -> str:
 
 
 def _lifecycle(model: ModelInfo, today: date) -> str:
-    if model.retires is None:
-        return "active"
-    return "retired" if model.retires <= today else "deprecated"
+    if model.retires is not None:
+        return "retired" if model.retires <= today else "deprecated"
+    return "deprecated" if model.deprecated and model.deprecated <= today else "active"
 
 
 def _pricing(tariff: Sequence[Price]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from typing import NamedTuple, TypeAlias, get_args
 
 from claude_gateway.models.prices import is_day, read_price, read_prices
-from claude_gateway.types.models import ModelInfo, Thinking
+from claude_gateway.types.models import Effort, ModelInfo, NoThinking, Thinking
 
 Fields: TypeAlias = Mapping[str, object]
 
@@ -23,12 +23,26 @@ FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 TEXT = Kind("a text", lambda value: isinstance(value, str))
 COUNT = Kind("a number of tokens", lambda value: type(value) is int and value > 0)
 DAY = Kind("a day such as 2026-09-28", is_day)
-MODE = Kind(f"one of {', '.join(get_args(Thinking))}", lambda value: value in get_args(Thinking))
+LEVELS = Kind(
+    f"a list of {', '.join(get_args(Effort))}",
+    lambda value: isinstance(value, list) and all(level in get_args(Effort) for level in value),
+)
+
+
+def _one_of(*choices: str) -> Kind:
+    return Kind(f"one of {', '.join(choices)}", lambda value: value in choices)
+
+
+CHOICES: Mapping[str, Kind] = {
+    "thinking": _one_of(*get_args(Thinking)),
+    "no_thinking": _one_of(*get_args(NoThinking)),
+    "efforts": LEVELS,
+}
 
 
 def _kind(name: str, default: object) -> Kind:
-    if name == "thinking":
-        return MODE
+    if name in CHOICES:
+        return CHOICES[name]
     if isinstance(default, bool):
         return FLAG
     if isinstance(default, int):
@@ -58,7 +72,7 @@ def read_entry(raw: Mapping[str, object], say: Callable[[str], None]) -> Fields:
         elif not kind.fits(value):
             say(f"{key}: wants {kind.wants}, not {value!r}")
         else:
-            found[key] = value
+            found[key] = tuple(value) if isinstance(value, list) else value
     if "price" in raw and "prices" in raw:
         say("price: is given twice, as price and as prices")
     return found

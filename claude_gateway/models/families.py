@@ -33,6 +33,7 @@ def guess(model_id: str, known: Sequence[ModelInfo]) -> ModelInfo:
         name="",
         description="",
         released=None,
+        deprecated=None,
         retires=None,
         legacy=False,
         price=None,

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 Thinking = Literal["none", "manual", "adaptive", "always"]
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+NoThinking = Literal["disabled", "between_tools"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class ModelInfo:
     `sampling` says whether temperature, top_p and top_k may be sent, `forced_tool_choice` whether
     `tool_choice` may demand a call, `system_messages` whether the system may speak among the turns.
 
+    `efforts` are the levels that it takes, lowest first, and `no_thinking` is the type of thinking
+    that asks for none, on a model where that may be asked. `deprecated` and `retires` are the first
+    days on which it should not, and cannot, be used any more.
+
     `price` is for a model that has only one; `prices` holds changes and tiers, and wins.
     """
 
@@ -41,6 +47,7 @@ class ModelInfo:
     description: str = ""
     owned_by: str = "anthropic"
     released: date | None = None
+    deprecated: date | None = None
     retires: date | None = None
     max_tokens: int = 64_000
     max_input_tokens: int = 200_000
@@ -48,6 +55,8 @@ class ModelInfo:
     tools: bool = True
     vision: bool = True
     thinking: Thinking = "none"
+    efforts: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
+    no_thinking: NoThinking = "disabled"
     sampling: bool = True
     forced_tool_choice: bool = True
     system_messages: bool = False
@@ -87,4 +96,5 @@ class ModelInfo:
         """Where in its life the model is."""
         if self.retires is not None and self.retires <= today:
             return "retired"
-        return "legacy" if self.legacy else "active"
+        deprecated = self.deprecated is not None and self.deprecated <= today
+        return "legacy" if self.legacy or deprecated else "active"

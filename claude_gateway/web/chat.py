@@ -18,6 +18,7 @@ from claude_gateway.models.catalogue import Resolved
 from claude_gateway.types.requests import ModelRequest
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, begin_run
+from claude_gateway.web.lifecycle import lifecycle
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.streams import stream_reply
 
@@ -59,7 +60,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
 
 def notes(resolved: Resolved, ignored: Sequence[str] = ()) -> dict[str, str]:
     """Say aloud what was not done as asked."""
-    headers: dict[str, str] = {}
+    headers = lifecycle(resolved.model)
     if resolved.remapped_from is not None:
         headers["x-gateway-model-remapped"] = f"{resolved.remapped_from} -> {resolved.model.id}"
     if ignored:

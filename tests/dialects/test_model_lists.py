@@ -53,6 +53,14 @@ def test_a_model_says_where_in_its_life_it_is(
     assert (entry["lifecycle"], entry["retires_at"]) == (stage, at)
 
 
+@pytest.mark.parametrize(
+    ("day", "stage"), [(date(2026, 11, 1), "deprecated"), (date(2026, 11, 2), "active")]
+)
+def test_a_model_is_deprecated_from_its_day_on(day: date, stage: str) -> None:
+    entry = anthropic_model(ModelInfo("m", deprecated=day), TODAY)
+    assert (entry["lifecycle"], entry["deprecated_at"]) == (stage, f"{day}T00:00:00Z")
+
+
 def test_a_model_is_described_as_of_today_unless_another_day_is_meant() -> None:
     assert anthropic_model(ModelInfo("m", retires=date(2020, 1, 1)))["lifecycle"] == "retired"
 
@@ -116,11 +124,17 @@ def test_a_capability_says_all_that_is_known() -> None:
         "supports_tools": True,
         "supports_vision": False,
         "supports_thinking": False,
-        "lifecycle": {"status": "active", "released": "2026-01-02", "retires": "2027-01-02"},
+        "lifecycle": {
+            "status": "active",
+            "released": "2026-01-02",
+            "deprecated": None,
+            "retires": "2027-01-02",
+        },
         "aliases": ["alias"],
     }
     assert capability(UNKNOWN, [], TODAY)["lifecycle"] == {
         "status": "active",
         "released": None,
+        "deprecated": None,
         "retires": None,
     }

@@ -10,7 +10,7 @@ import pytest
 from claude_gateway import ModelInfo, Price, shipped_models
 from claude_gateway.errors import SettingsError
 from claude_gateway.models.table import parse, shipped
-from claude_gateway.types.models import Thinking
+from claude_gateway.types.models import Effort, Thinking
 
 TABLE = """
 [aliases]
@@ -68,6 +68,20 @@ def test_shipped_aliases_lead_to_models_and_never_hide_one() -> None:
     assert {"sonnet", "gpt-4o", "claude-3-5-sonnet-20241022"} <= set(shipped().aliases)
 
 
+def test_what_is_old_says_since_when() -> None:
+    for model in shipped_models():
+        assert model.legacy == (model.deprecated is not None)
+
+
+def test_levels_of_effort_are_listed_from_the_lowest() -> None:
+    order = get_args(Effort)
+    for model in shipped_models():
+        assert sorted(model.efforts, key=order.index) == list(model.efforts)
+    by_id = {model.id: model for model in shipped_models()}
+    assert "xhigh" not in by_id["claude-opus-4-6"].efforts
+    assert by_id["claude-sonnet-5-5"].no_thinking == "between_tools"
+
+
 def test_the_default_is_not_on_its_way_out() -> None:
     assert shipped_models()[0].status(date.max) == "active"
 
@@ -77,11 +91,21 @@ def test_the_default_is_not_on_its_way_out() -> None:
     [
         (ModelInfo("m"), "active"),
         (ModelInfo("m", legacy=True), "legacy"),
+        (ModelInfo("m", deprecated=date(2026, 5, 1)), "legacy"),
+        (ModelInfo("m", deprecated=date(2026, 5, 2)), "active"),
         (ModelInfo("m", retires=date(2026, 5, 1)), "retired"),
         (ModelInfo("m", retires=date(2026, 5, 2)), "active"),
         (ModelInfo("m", retires=date(2026, 5, 2), legacy=True), "legacy"),
     ],
-    ids=["new", "old", "on its last day", "before it", "old and before it"],
+    ids=[
+        "new",
+        "old",
+        "on its way out",
+        "not yet",
+        "on its last day",
+        "before it",
+        "old and before it",
+    ],
 )
 def test_a_model_has_a_place_in_its_life(model: ModelInfo, status: str) -> None:
     assert model.status(date(2026, 5, 1)) == status
@@ -124,6 +148,13 @@ def test_the_system_may_speak_among_the_turns_of_newer_models_only() -> None:
                 "table: m: max_tokens: wants a number of tokens, not 0",
                 "table: m: thinking: wants one of none, manual, adaptive, always, not 'hard'",
                 "table: m: size: there is no such field",
+            ],
+        ),
+        (
+            "[[models]]\nid = 'm'\nefforts = ['hard']\nno_thinking = 'off'",
+            [
+                "table: m: efforts: wants a list of low, medium, high, xhigh, max, not ['hard']",
+                "table: m: no_thinking: wants one of disabled, between_tools, not 'off'",
             ],
         ),
         (

@@ -25,9 +25,6 @@ BUDGETS: Mapping[str, int] = {
     "max": 65_536,
 }
 SMALLEST_BUDGET = 1024
-# Models that differ from their kind.
-WITHOUT_XHIGH = frozenset({"claude-opus-4-6", "claude-sonnet-4-6"})
-NO_THOUGHT_BEFORE: Mapping[str, str] = {"claude-sonnet-5-5": "between_tools"}
 
 
 def effort(
@@ -51,13 +48,19 @@ def effort(
         return {}
     if model.thinking == "manual":
         return {} if asked == "none" else _by_budget(asked, params, ignored)
-    if asked != "none":
-        level = LEVELS[asked]
-        lower = level == "xhigh" and model.id in WITHOUT_XHIGH
-        return {"output_config": {"effort": "high" if lower else level}}
-    if model.thinking == "always":
-        return {"output_config": {"effort": "low"}}
-    return {"thinking": {"type": NO_THOUGHT_BEFORE.get(model.id, "disabled")}}
+    if asked == "none" and model.thinking != "always":
+        return {"thinking": {"type": model.no_thinking}}
+    if not model.efforts:
+        ignored.append("reasoning_effort")
+        return {}
+    return {"output_config": {"effort": _level(LEVELS.get(asked, "low"), model)}}
+
+
+def _level(asked: str, model: ModelInfo) -> str:
+    """Return the highest level that the model takes and that is not above what was asked."""
+    order = list(LEVELS.values())
+    lower = [level for level in model.efforts if order.index(level) <= order.index(asked)]
+    return lower[-1] if lower else model.efforts[0]
 
 
 def _by_budget(asked: str, params: Mapping[str, object], ignored: list[str]) -> dict[str, object]:

@@ -7,7 +7,7 @@ import pytest
 from claude_gateway.dialects.openai.effort import LEVELS, effort
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.table import shipped_models
-from claude_gateway.types.models import ModelInfo
+from claude_gateway.types.models import Effort, ModelInfo
 
 ADAPTIVE = ModelInfo("claude-x", thinking="adaptive")
 ALWAYS = ModelInfo("claude-y", thinking="always")
@@ -63,6 +63,27 @@ def test_a_model_without_a_level_is_given_the_one_below(name: str) -> None:
     [model] = [model for model in shipped_models() if model.id == name]
     assert asked("xhigh", model) == ({"output_config": {"effort": "high"}}, [])
     assert asked("max", model) == ({"output_config": {"effort": "max"}}, [])
+
+
+@pytest.mark.parametrize(
+    ("efforts", "level", "sent"),
+    [
+        (("low", "high"), "medium", "low"),
+        (("low", "high"), "max", "high"),
+        (("high",), "low", "high"),
+        (("medium", "max"), "none", "medium"),
+    ],
+)
+def test_levels_are_those_that_the_model_takes(
+    efforts: tuple[Effort, ...], level: str, sent: str
+) -> None:
+    model = ModelInfo("m", thinking="always", efforts=efforts)
+    assert asked(level, model) == ({"output_config": {"effort": sent}}, [])
+
+
+def test_a_model_that_takes_no_level_is_sent_none() -> None:
+    model = ModelInfo("m", thinking="adaptive", efforts=())
+    assert asked("high", model) == ({}, ["reasoning_effort"])
 
 
 @pytest.mark.parametrize(
