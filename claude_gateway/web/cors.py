@@ -19,7 +19,7 @@ HEADERS = (
 )
 EXPOSED = (
     "x-request-id, request-id, retry-after, x-run-id, x-gateway-model-remapped, "
-    "x-gateway-ignored-params"
+    "x-gateway-ignored-params, " + ", ".join(trail.NAMES)
 )
 
 
@@ -33,7 +33,7 @@ def cors_headers(request: web.Request, allowed: tuple[str, ...]) -> Iterator[tup
         yield "Access-Control-Allow-Origin", origin if origin in allowed else allowed[0]
         yield "Vary", "Origin"
     if origin is not None:
-        yield "Access-Control-Expose-Headers", ", ".join((EXPOSED, *trail.NAMES))
+        yield "Access-Control-Expose-Headers", EXPOSED
     if request.method == "OPTIONS":
         asked = request.headers.get("Access-Control-Request-Headers")
         yield "Access-Control-Allow-Methods", METHODS
