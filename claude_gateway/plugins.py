@@ -74,7 +74,7 @@ class Plugins:
             caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
             try:
                 things = [thing for result in caller(**arguments) for thing in result]
-            except Exception as exc:
+            except (Exception, SystemExit) as exc:
                 raise PluginError(
                     f"{self.where(name)} failed in {hook}: {_line(exc)}. {cure(name)}"
                 ) from exc
@@ -122,7 +122,7 @@ def load(
             continue
         try:
             plugin = entry.load()
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             distribution, version = _origin(entry)
             raise PluginError(
                 f"plugin {entry.name} ({distribution} {version}) cannot be loaded: {_line(exc)}. "

@@ -80,6 +80,15 @@ def origins(raw: str) -> tuple[str, ...]:
     return found
 
 
+def hosts(raw: str) -> tuple[str, ...]:
+    """Host names separated by commas, without scheme or port."""
+    found = words(raw)
+    for name in found:
+        if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?", name):
+            raise ValueError(f"wants names such as gateway.example.org, not {name!r}")
+    return found
+
+
 def flag(raw: str) -> bool:
     """Yes or no."""
     known = {"1": True, "true": True, "yes": True, "on": True}

@@ -105,6 +105,7 @@ def test_discovery_can_be_left_out(site: Site) -> None:
         ("plugin = (", r"cannot be loaded: SyntaxError: '\(' was never closed"),
         ("raise ValueError('two\\nlines.')", r"cannot be loaded: ValueError: two lines\. To"),
         ("raise KeyError", "cannot be loaded: KeyError: no reason given"),
+        ("raise SystemExit(0)", "cannot be loaded: SystemExit: 0"),
         ("", "cannot be loaded: AttributeError: .*'plugin'"),
         ("class plugin: ...", "is a class; register an instance of it"),
         (
@@ -135,7 +136,18 @@ def test_discovery_can_be_left_out(site: Site) -> None:
             "register_settings is async, and hooks are not",
         ),
     ],
-    ids=["module", "syntax", "error", "bare", "attribute", "class", "hook", "arguments", "async"],
+    ids=[
+        "module",
+        "syntax",
+        "error",
+        "bare",
+        "exit",
+        "attribute",
+        "class",
+        "hook",
+        "arguments",
+        "async",
+    ],
 )
 def test_a_plugin_that_cannot_be_used_is_named_with_its_cure(
     site: Site, source: str, why: str

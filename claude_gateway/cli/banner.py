@@ -43,11 +43,20 @@ def _network(settings: Settings, host: str, port: int) -> list[str]:
     if is_loopback_name(host) or settings[names.PUBLISHED_ON]:
         return []
     addresses = _addresses() if host in ("0.0.0.0", "::") else [host]  # noqa: S104  # compared, not bound
-    key = "one of GATEWAY_API_KEYS" if settings[names.GATEWAY_API_KEYS] else "your Anthropic key"
     return [
-        f"on a phone enter  Base URL: http://{_written(address)}:{port}  API Key: {key}"
+        f"on a phone enter  Base URL: http://{_written(address)}:{port}  API Key: {_key(settings)}"
         for address in addresses
     ]
+
+
+def _key(settings: Settings) -> str:
+    if settings[names.GATEWAY_AUTH] == "open":
+        return "none, leave it empty"
+    if settings[names.GATEWAY_API_KEYS]:
+        return "one of GATEWAY_API_KEYS"
+    if settings[names.ANTHROPIC_API_KEY] or settings[names.GATEWAY_BYOK]:
+        return "your Anthropic key"
+    return "the gateway's ANTHROPIC_AUTH_TOKEN"
 
 
 def _curl(settings: Settings, url: str) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from claude_gateway.errors import SettingsError
 
@@ -30,7 +32,12 @@ def _dotenv(path: Path) -> dict[str, str]:
     try:
         if not path.is_file():
             return {}
-        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+        text = path.read_text("utf-8")
+        if wrong := [b.original.line for b in parse_stream(io.StringIO(text)) if b.error]:
+            lines = ", ".join(str(line) for line in wrong)
+            raise SettingsError([f"{path}: line {lines} cannot be read; is a quote missing?"])
+        values = dotenv_values(stream=io.StringIO(text))
+        return {name: value for name, value in values.items() if value is not None}
     except (OSError, UnicodeDecodeError) as exc:
         raise SettingsError([f"{path} cannot be read: {exc}"]) from exc
 

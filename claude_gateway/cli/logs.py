@@ -6,6 +6,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from claude_gateway.redaction import redacted
 from claude_gateway.sse import compact
 
 # Attributes that every record has; what remains came with the call.
@@ -30,7 +31,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return compact(line).decode()
+        return redacted(compact(line).decode())
 
 
 class Console(logging.Formatter):
@@ -43,7 +44,7 @@ class Console(logging.Formatter):
         line = f"{moment} {record.levelname.lower():<7} {record.getMessage()} {values}".rstrip()
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return line
+        return redacted(line)
 
 
 def fields(record: logging.LogRecord) -> dict[str, object]:
@@ -74,12 +75,15 @@ def configure(form: str, *, debug: bool) -> None:
     """Set the root logger up; `form` is auto, console or json."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Console() if for_a_person(form) else JsonLines())
-    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Only our own loggers say more: the SDK's, at this level, write keys and whole prompts.
+    logging.getLogger("claude_gateway").setLevel(logging.DEBUG if debug else logging.INFO)
     # Not asked for on any line, and each takes a look-up for every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    for noisy in ("asyncio", "aiohttp"):
+    for noisy in ("asyncio", "aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _time(created: float) -> str:
-    return datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds")
+    moment = datetime.fromtimestamp(created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

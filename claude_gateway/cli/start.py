@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+import click
 
 from claude_gateway.access.places import is_loopback_name
 from claude_gateway.cli.environment import environment
@@ -12,6 +15,9 @@ from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.models import overrides
 from claude_gateway.plugins import Plugins, load
 from claude_gateway.settings import Setting, Settings
+
+OURS = ("GATEWAY_", "ANTHROPIC_", "MOCK_", "CORS_")
+READ_BY_COMPOSE = ("GATEWAY_PUBLISH", "GATEWAY_UID", "GATEWAY_GID")
 
 
 def load_plugins(variables: Mapping[str, str]) -> Plugins:
@@ -44,10 +50,26 @@ def prepare(flags: Mapping[str, str | None]) -> tuple[Settings, Plugins]:
     """Read settings and load plugins. Raises SettingsError or PluginError."""
     variables = environment(flags)
     plugins = load_plugins(variables)
-    settings = Settings.read(variables, known_settings(plugins))
+    known = known_settings(plugins)
+    for remark in strangers(variables, [key.name for key in known]):
+        click.echo(f"claude-gateway: {remark}", err=True)
+    settings = Settings.read(variables, known)
     check_together(settings)
     overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     return settings, plugins
+
+
+def strangers(variables: Mapping[str, str], known: Sequence[str]) -> list[str]:
+    """Remark on names that look like settings and are none: a slip of the pen sets nothing."""
+    remarks: list[str] = []
+    for name in sorted(variables):
+        if name in known or name in READ_BY_COMPOSE or not name.startswith(OURS):
+            continue
+        near = get_close_matches(name, known, 1, 0.8)
+        if near or name.startswith("GATEWAY_"):
+            hint = f"; did you mean {near[0]}?" if near else ""
+            remarks.append(f"{name} is no setting of this gateway{hint}")
+    return remarks
 
 
 def check_together(settings: Settings) -> None:

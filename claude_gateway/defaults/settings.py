@@ -8,6 +8,7 @@ from claude_gateway.settings import (
     Setting,
     api_key,
     flag,
+    hosts,
     one_of,
     origins,
     path,
@@ -128,7 +129,7 @@ GATEWAY_BYOK = Setting(
 )
 ALLOWED_HOSTS = Setting(
     "GATEWAY_ALLOWED_HOSTS",
-    words,
+    hosts,
     NO_WORDS,
     "More names under which the gateway may be addressed (its Host header), besides loopback "
     "names, IP addresses and this machine's own name.",

@@ -7,6 +7,7 @@ It satisfies openai-python (`error.code`, `.param`, `.type`), anthropic-python (
 from __future__ import annotations
 
 from claude_gateway.errors import GatewayError
+from claude_gateway.redaction import redacted
 
 
 def envelope(error: GatewayError, request_id: str, status: int | None = None) -> dict[str, object]:
@@ -15,7 +16,7 @@ def envelope(error: GatewayError, request_id: str, status: int | None = None) ->
         "type": "error",
         "error": {
             "code": error.code,
-            "message": error.message,
+            "message": redacted(error.message),
             "status": status or error.status,
             "type": error.type,
             "param": error.param,

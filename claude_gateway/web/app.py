@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from claude_gateway.errors import InvalidRequest
 from claude_gateway.web import about, chat, messages, models
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
-from claude_gateway.web.guard import guard
-from claude_gateway.web.replies import failure
+from claude_gateway.web.guard import guard, refuse_expectation
 from claude_gateway.web.trail import trail
 
 PUBLIC = RouteRule(public=True)
@@ -52,20 +50,10 @@ def create_app(gateway: Gateway, routes: Sequence[Route] = ROUTES) -> web.Applic
         resource = app.router.add_resource(route.path)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         for method in methods:
-            added = resource.add_route(method, route.handler, expect_handler=_expected)
+            added = resource.add_route(method, route.handler, expect_handler=refuse_expectation)
             gateway.rules[added] = route.rule
     app.on_response_prepare.append(_sign)
     return app
-
-
-async def _expected(request: web.Request) -> web.StreamResponse | None:
-    """Answer `Expect`, which aiohttp looks at before any middleware."""
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # it is no part of the answer
-        return None
-    error = InvalidRequest("The only expectation met here is 100-continue.", code="expectation")
-    return failure(error, _named(request))
 
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:

@@ -10,6 +10,7 @@ from claude_gateway.errors import InvalidRequest, PayloadTooLarge, UnsupportedMe
 from claude_gateway.web.gateway import GATEWAY
 
 LARGEST_BODY = 32 * 2**20
+ENCODINGS = ("identity", "gzip", "deflate")  # what aiohttp itself takes off
 
 
 class BodyTimeout(InvalidRequest):
@@ -28,6 +29,8 @@ async def read_json_body(request: web.Request) -> bytes:
     kind = request.content_type
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON, with the header 'Content-Type: application/json'.")
+    if request.headers.get("Content-Encoding", "identity").lower() not in ENCODINGS:
+        raise UnsupportedMediaType("Send the body uncompressed, or with gzip or deflate.")
     if (request.content_length or 0) > LARGEST_BODY:
         raise _too_large()
     content = request.content

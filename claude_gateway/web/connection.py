@@ -10,11 +10,13 @@ import asyncio
 import logging
 from typing import cast
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
-from claude_gateway.errors import GatewayError, InternalError, InvalidRequest
+from claude_gateway.errors import GatewayError, InternalError, InvalidRequest, UnsupportedMediaType
 from claude_gateway.ids import Ids
+from claude_gateway.web.about import NAME
 from claude_gateway.web.gateway import REQUEST_ID
+from claude_gateway.web.guard import from_http
 from claude_gateway.web.replies import failure
 
 log = logging.getLogger(__name__)
@@ -26,11 +28,17 @@ CROWD, IN_A_CROWD = 1_000, 3
 class Connection(web.RequestHandler):
     """Speaks HTTP/1.1 with one client. `header_patience` is in seconds."""
 
-    __slots__ = ("_header_patience", "_late", "_request_id")
+    __slots__ = ("_allow_origin", "_header_patience", "_late")
 
     def __init__(
-        self, server: web.Server, *, loop: asyncio.AbstractEventLoop, header_patience: float
+        self,
+        server: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        header_patience: float,
+        allow_origin: str = "*",
     ) -> None:
+        """`allow_origin` goes on answers that no route has signed."""
         super().__init__(
             server,
             loop=loop,
@@ -40,6 +48,7 @@ class Connection(web.RequestHandler):
             logger=log,
         )
         self._header_patience = header_patience
+        self._allow_origin = allow_origin
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,9 +75,7 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what no middleware saw. The request may hold a key, so none of it is quoted."""
-        error: GatewayError = InvalidRequest(
-            "The request is not valid HTTP.", code="invalid_http_request"
-        )
+        error = _unreadable(exc)
         if status >= InternalError.status:
             error = InternalError("The gateway failed. The log says why, under this request id.")
         name = request.get(REQUEST_ID) or Ids().request()
@@ -79,11 +86,19 @@ class Connection(web.RequestHandler):
                 exc_info=exc if status >= InternalError.status else None,
             )
         response = failure(error, name)
-        response.headers.update(
-            {"x-request-id": name, "request-id": name, "Access-Control-Allow-Origin": "*"}
-        )
+        response.headers.update({"x-request-id": name, "request-id": name, "Server": NAME})
+        response.headers["Access-Control-Allow-Origin"] = self._allow_origin
         response.force_close()
         return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Put into the envelope what aiohttp refused on its own way to the guard."""
+        if isinstance(resp, web.HTTPException) and isinstance(request, web.Request):
+            name = request[REQUEST_ID] = request.get(REQUEST_ID) or Ids().request()
+            resp = failure(from_http(resp, request), name)
+        return await super().finish_response(request, resp, start_time)
 
     def _expect_headers(self) -> None:
         server = self._manager
@@ -100,3 +115,23 @@ class Connection(web.RequestHandler):
         self._late = None
         if not self._request_in_progress and not self._messages:
             self.force_close()
+
+
+class HeadersTooLarge(InvalidRequest):
+    """More, or longer, headers than are read."""
+
+    status = 431
+    default_code = "headers_too_large"
+
+
+def _unreadable(exc: BaseException | None) -> GatewayError:
+    """Say what a client can do about a request that the parser refused."""
+    match exc:
+        case http_exceptions.ContentEncodingError():
+            return UnsupportedMediaType("Send the body uncompressed, or with gzip or deflate.")
+        case http_exceptions.LineTooLong():
+            return HeadersTooLarge("A header or the URL is longer than the 8190 bytes read here.")
+        case http_exceptions.BadHttpMessage() if "Too many headers" in exc.message:
+            return HeadersTooLarge("The request has more headers than are read here.")
+        case _:
+            return InvalidRequest("The request is not valid HTTP.", code="invalid_http_request")

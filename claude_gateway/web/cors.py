@@ -15,11 +15,11 @@ from claude_gateway.web import trail
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
-    "Idempotency-Key, Last-Event-ID, x-gateway-strict"
+    "x-gateway-strict"
 )
 EXPOSED = (
-    "x-request-id, request-id, retry-after, x-run-id, x-gateway-model-remapped, "
-    "x-gateway-ignored-params, " + ", ".join(trail.NAMES)
+    "x-request-id, request-id, retry-after, x-should-retry, x-upstream-request-id, "
+    "x-gateway-model-remapped, x-gateway-ignored-params, " + ", ".join(trail.NAMES)
 )
 
 

@@ -1,4 +1,4 @@
-"""What every request passes, in this order and no other: request id → errors → place → auth.
+"""What every request passes, in this order and no other: request id → errors → Host → authentication.
 
 Authorisation looks at the route that the router resolved, never at a URL.
 """
@@ -6,9 +6,9 @@ Authorisation looks at the route that the router resolved, never at a URL.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import time
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -16,7 +16,6 @@ from aiohttp.typedefs import Handler
 from claude_gateway.access.door import Arrival
 from claude_gateway.errors import (
     GatewayError,
-    InternalError,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -34,9 +33,7 @@ from claude_gateway.web.gateway import (
     RouteRule,
 )
 from claude_gateway.web.replies import failure
-from claude_gateway.web.streams import stopping
-
-log = logging.getLogger(__name__)
+from claude_gateway.web.telling import told
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 RELAYS = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
@@ -92,24 +89,18 @@ def check_place(request: web.Request, gateway: Gateway) -> None:
     if len(hosts) != 1:
         raise InvalidRequest("Send exactly one Host header.", code="invalid_host")
     gateway.door.check_host(hosts[0])
+    if not request.raw_path.startswith("/") and (named := urlsplit(request.raw_path).netloc):
+        gateway.door.check_host(named)  # "GET http://name/path" says where it wants to go, too
 
 
 def _failure(
     exc: BaseException, request: web.Request, rule: RouteRule, *, interrupting: bool
 ) -> web.Response | None:
-    match exc:
-        case GatewayError():
-            error = exc
-        case web.HTTPException():
-            error = _from_http(exc, request)
-        case asyncio.CancelledError() if interrupting:
-            error = stopping()
-        case Exception():
-            log.error("a request failed", exc_info=exc, extra={"request_id": request[REQUEST_ID]})
-            error = InternalError("The gateway failed. The log says why, under this request id.")
-        case _:
-            return None
-    return failure(error, request[REQUEST_ID], rule.overload_status)
+    if isinstance(exc, web.HTTPException):
+        error: GatewayError | None = from_http(exc, request)
+    else:
+        error = told(exc, request[REQUEST_ID], interrupting=interrupting)
+    return None if error is None else failure(error, request[REQUEST_ID], rule.overload_status)
 
 
 def _arrival(request: web.Request) -> Arrival:
@@ -117,7 +108,7 @@ def _arrival(request: web.Request) -> Arrival:
     return Arrival(
         request.remote,
         headers["Host"],
-        headers.get("Origin"),
+        ", ".join(headers.getall("Origin")) if "Origin" in headers else None,
         relayed=headers.get("Sec-Fetch-Site") == "cross-site"
         or any(name in headers for name in RELAYS),
     )
@@ -138,14 +129,30 @@ def _keys(request: web.Request) -> list[str]:
     return [*keys, *(key for key in headers.getall("x-api-key", ()) if key not in keys)]
 
 
-def _from_http(exc: web.HTTPException, request: web.Request) -> GatewayError:
+def from_http(exc: web.HTTPException, request: web.Request) -> GatewayError:
     match exc:
         case web.HTTPNotFound():
             return NotFound(f"There is nothing at {request.path[:200]}. GET /v1 lists what is.")
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(exc.allowed_methods))
-            return MethodNotAllowed(f"{request.method} is not allowed here; {allowed} is.", allowed)
+            return MethodNotAllowed(
+                f"{request.method} is not allowed here. Allowed: {allowed}.", allowed
+            )
+        case web.HTTPExpectationFailed():
+            return InvalidRequest(
+                "The only expectation met here is 100-continue.", code="expectation_failed"
+            )
         case web.HTTPRequestEntityTooLarge():
             return PayloadTooLarge("The body is larger than this gateway reads.")
         case _:
             return InvalidRequest(f"The request cannot be served: {exc.reason}.")
+
+
+async def refuse_expectation(request: web.Request) -> web.StreamResponse | None:
+    """Answer `Expect`, which aiohttp looks at before any middleware."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # it is no part of the answer
+        return None
+    name = request[REQUEST_ID] = request.app[GATEWAY].ids.request()
+    return failure(from_http(web.HTTPExpectationFailed(), request), name)

@@ -12,7 +12,6 @@ from claude_gateway.dialects.model_lists import (
     capability,
     openai_model,
 )
-from claude_gateway.errors import NotFound
 from claude_gateway.web.chat import notes
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.replies import json_reply
@@ -38,6 +37,4 @@ async def capabilities(request: web.Request) -> web.StreamResponse:
     catalogue = request.app[GATEWAY].catalogue
     today = datetime.now(UTC).date()
     models = [capability(m, catalogue.aliases_of(m.id), today) for m in catalogue.models]
-    if not models:
-        raise NotFound("No backend serves any model.", code="model_not_found")
     return json_reply({"object": "list", "models": models})

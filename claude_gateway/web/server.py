@@ -78,7 +78,8 @@ def _catalogue(settings: Settings, registry: Registry) -> Catalogue:
         try:
             catalogue.resolve(default)
         except NotFound as exc:
-            raise SettingsError([f"{names.DEFAULT_MODEL.name}: {exc.message}"]) from exc
+            why = exc.message.rstrip(".")
+            raise SettingsError([f"{names.DEFAULT_MODEL.name}: {why}"]) from exc
     return catalogue
 
 
@@ -150,12 +151,15 @@ def _live(gateway: Gateway) -> list[asyncio.Task[object]]:
 
 def _connections(runner: web.AppRunner, settings: Settings) -> Callable[[], Connection]:
     loop = asyncio.get_running_loop()
-    patience = settings[names.HEADER_TIMEOUT]
+    patience, origins = settings[names.HEADER_TIMEOUT], settings[names.CORS_ORIGINS]
+    allow_origin = "*" if "*" in origins else origins[0]
 
     def connect() -> Connection:
         if runner.server is None:
             raise ConnectionAbortedError("the server is stopping")
-        return Connection(runner.server, loop=loop, header_patience=patience)
+        return Connection(
+            runner.server, loop=loop, header_patience=patience, allow_origin=allow_origin
+        )
 
     return connect
 

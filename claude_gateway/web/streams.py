@@ -12,9 +12,10 @@ from typing import Protocol
 from aiohttp import web
 
 from claude_gateway import sse
-from claude_gateway.errors import GatewayError, InternalError, Unavailable
+from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import Event
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
+from claude_gateway.web.telling import told
 
 log = logging.getLogger(__name__)
 
@@ -108,23 +109,5 @@ def _last_words(
     exc: BaseException, encoder: Encoder, request_id: str, *, interrupting: bool
 ) -> bytes | None:
     """Return what the client is told in the stream; None when nobody is left to tell."""
-    match exc:
-        case GatewayError():
-            return encoder.fail(exc, request_id)
-        case asyncio.CancelledError() if interrupting:
-            return encoder.fail(stopping(), request_id)
-        case Exception():
-            log.error("a stream broke", exc_info=exc, extra={"request_id": request_id})
-            why = InternalError("The gateway failed. The log says why, under this request id.")
-            return encoder.fail(why, request_id)
-        case _:
-            return None
-
-
-def stopping() -> Unavailable:
-    """What is said to those whose answer the stop of the gateway cut short."""
-    return Unavailable(
-        "The gateway is stopping and could not wait for this answer. Try again in a moment.",
-        code="shutting_down",
-        retry_after=5,
-    )
+    error = told(exc, request_id, interrupting=interrupting)
+    return None if error is None else encoder.fail(error, request_id)

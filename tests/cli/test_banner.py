@@ -52,7 +52,13 @@ def test_on_loopback_no_network_is_mentioned() -> None:
 
 @pytest.mark.usefixtures("at_home")
 @pytest.mark.parametrize(
-    ("keys", "key"), [(KEYS, "one of GATEWAY_API_KEYS"), (KEY, "your Anthropic key")]
+    ("keys", "key"),
+    [
+        (KEYS, "one of GATEWAY_API_KEYS"),
+        (KEY, "your Anthropic key"),
+        ({"ANTHROPIC_AUTH_TOKEN": "CANARY-token"}, "the gateway's ANTHROPIC_AUTH_TOKEN"),
+        ({**KEY, "GATEWAY_AUTH": "open"}, "none, leave it empty"),
+    ],
 )
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_on_a_network_it_says_what_to_enter_on_a_phone(

@@ -140,3 +140,9 @@ def test_the_environment_is_read_in_one_place_only() -> None:
         and not path.is_relative_to(PACKAGE / "testing")
     ]
     assert readers == ["cli/environment.py"]
+
+
+def test_a_dotenv_file_with_a_line_that_cannot_be_read_is_a_mistake(folder: Path) -> None:
+    (folder / ".env").write_text('PORT=1\nANTHROPIC_API_KEY="sk-ant-x\n')
+    with pytest.raises(SettingsError, match="line 2 cannot be read; is a quote missing"):
+        environment({})

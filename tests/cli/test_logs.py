@@ -48,7 +48,7 @@ def failed() -> logging.LogRecord:
 def test_a_machine_gets_one_object_a_line() -> None:
     line = JsonLines().format(record(model="m", ms=1.5))
     assert json.loads(line) == {
-        "time": "1970-01-01T00:00:00.500+00:00",
+        "time": "1970-01-01T00:00:00.500Z",
         "level": "warning",
         "event": "run ended",
         "model": "m",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_gateway.cli.start import check_together, prepare
+from claude_gateway.cli.start import check_together, prepare, strangers
 from claude_gateway.defaults import settings as names
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.settings import Settings
@@ -87,3 +87,21 @@ def test_all_mistakes_of_core_and_plugins_are_told_together(folder: Path) -> Non
         "PORT",
         "MOCK_DELAY_MS",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "remark"),
+    [
+        ("GATEWAY_API_KEY", "did you mean GATEWAY_API_KEYS?"),
+        ("ANTHROPIC_API_KEYY", "did you mean ANTHROPIC_API_KEY?"),
+        ("GATEWAY_WONDERS", "GATEWAY_WONDERS is no setting of this gateway"),
+    ],
+)
+def test_a_name_that_sets_nothing_is_remarked_on(name: str, remark: str) -> None:
+    (said,) = strangers({name: "x"}, ["GATEWAY_API_KEYS", "ANTHROPIC_API_KEY", "PORT"])
+    assert remark in said
+
+
+@pytest.mark.parametrize("name", ["GATEWAY_API_KEYS", "GATEWAY_PUBLISH", "ANTHROPIC_MODEL", "PATH"])
+def test_other_names_are_nobodys_business(name: str) -> None:
+    assert strangers({name: "x"}, ["GATEWAY_API_KEYS", "ANTHROPIC_API_KEY"]) == []

@@ -1,7 +1,8 @@
-"""What every request passes: request id → errors → place → auth."""
+"""What every request passes: request id → errors → Host → authentication."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
@@ -237,7 +238,7 @@ async def test_a_client_that_waits_for_a_word_before_its_body_gets_it(
 async def test_another_expectation_is_refused_by_the_envelope(serving: Serving) -> None:
     async with serving(routes=WHO) as app:
         answer = await app.ask("GET", "/public", b"", {"expect": "a miracle"})
-    refused(answer, 400, "expectation")
+    refused(answer, 400, "expectation_failed")
 
 
 async def test_every_answer_is_signed(serving: Serving) -> None:
@@ -252,3 +253,29 @@ def test_errors_know_their_status_and_whether_to_try_again() -> None:
     assert (GatewayError("x").status, GatewayError("x").should_retry) == (500, False)
     assert RateLimited("x").should_retry
     assert not RateLimited("x", should_retry=False).should_retry
+
+
+@pytest.mark.parametrize("born", [asyncio.CancelledError(), SystemExit(3)], ids=["cancel", "exit"])
+async def test_what_a_plugin_should_not_raise_is_a_defect_and_not_a_client_that_left(
+    serving: Serving, born: BaseException
+) -> None:
+    async with serving(routes=raising(born)) as app:
+        refused(await app.ask("GET", "/"), 500, "internal_error")
+        refused(await app.ask("GET", "/"), 500, "internal_error")  # it goes on serving
+
+
+async def test_s5_a_second_origin_does_not_hide_behind_a_local_one(serving: Serving) -> None:
+    raw = request("GET", "/private", b"", {"origin": "http://localhost"})
+    raw = raw.replace(b"\r\n\r\n", b"\r\norigin: https://evil.example\r\n\r\n", 1)
+    async with serving(routes=WHO) as app, Connection(app.port) as connection:
+        await connection.send(raw)
+        refused(await connection.response(), 401, "missing_api_key")
+
+
+async def test_s2_a_target_with_a_foreign_name_is_refused_whatever_the_host_says(
+    serving: Serving,
+) -> None:
+    raw = request("GET", "/public").replace(b"GET /public", b"GET http://evil.example/public", 1)
+    async with serving(routes=WHO) as app, Connection(app.port) as connection:
+        await connection.send(raw)
+        refused(await connection.response(), 403, "host_not_allowed")

@@ -23,7 +23,8 @@ from claude_gateway import (
 from claude_gateway.backends import Backend
 from claude_gateway.testing.raw import Connection, message_body, refused, request
 from claude_gateway.web.app import Route
-from claude_gateway.web.streams import EventStream, stopping, stream_reply
+from claude_gateway.web.streams import EventStream, stream_reply
+from claude_gateway.web.telling import stopping
 
 if TYPE_CHECKING:
     from tests.conftest import App, Scripted, Serving
@@ -107,7 +108,7 @@ async def test_a_failure_after_it_is_one_frame_and_then_the_end(
     assert answer.body.count(b'"error"') == 2  # the type and the member, once each
     assert b'"finish_reason":"stop"' not in answer.body
     assert b"CANARY" not in answer.body
-    assert ("a stream broke" in caplog.messages) is isinstance(error, KeyError)
+    assert ("a request failed" in caplog.messages) is isinstance(error, KeyError)
 
 
 async def test_a_native_stream_that_fails_ends_with_its_own_kind_of_error(

@@ -9,8 +9,15 @@ from collections.abc import AsyncGenerator
 import pytest
 import pytest_asyncio
 
-from claude_gateway.testing import GatewayProcess
-from claude_gateway.testing.raw import Connection, Response, ask, refused, request
+from claude_gateway.testing import FakeAnthropic, GatewayProcess, Reply, Stream
+from claude_gateway.testing.raw import (
+    Connection,
+    Response,
+    ask,
+    message_body,
+    refused,
+    request,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -122,7 +129,7 @@ async def test_a_client_that_waits_for_the_go_ahead_gets_it(gateway: GatewayProc
 
 async def test_an_endless_request_line_is_refused(gateway: GatewayProcess) -> None:
     response = await say(gateway, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n")
-    assert response.status in {400, 414}
+    assert response.status in {400, 414, 431}
     refused(response, response.status)
 
 
@@ -182,3 +189,33 @@ async def say(gateway: GatewayProcess, raw: bytes) -> Response:
     async with Connection(gateway.port) as connection:
         await connection.send(raw)
         return await connection.response()
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/nowhere"), ("PUT", "/v1")])
+async def test_an_unknown_expectation_gets_the_envelope_on_every_path(
+    gateway: GatewayProcess, method: str, path: str
+) -> None:
+    response = await say(gateway, request(method, path, b"{}", {"expect": "wonders"}))
+    refused(response, 400, "expectation_failed")
+
+
+async def test_t16_an_answer_nested_out_of_reach_is_upstreams_failure(
+    gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    for depth in (1_100, 1_500, 5_000):
+        deep = b"[" * depth + b"]" * depth
+        upstream.script(Reply(200, b'{"content":[],"x":' + deep + b"}"))
+        response = await ask(gateway.port, "POST", "/v1/messages", message_body())
+        refused(response, 502)
+        frame = b'event: new\ndata: {"type":"new","x":' + deep + b"}\n\n"
+        upstream.script(Stream([frame]))
+        response = await ask(gateway.port, "POST", "/v1/messages", message_body(stream=True))
+        refused(response, 502)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "foo", "gzip, gzip"])
+async def test_an_encoding_that_is_not_read_is_said_to_be_so(
+    gateway: GatewayProcess, encoding: str
+) -> None:
+    response = await say(gateway, request("POST", CHAT, b"{}", {"content-encoding": encoding}))
+    assert "gzip" in str(refused(response, 415)["message"])

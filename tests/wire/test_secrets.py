@@ -19,9 +19,12 @@ KEY = "gw-CANARY-client"
 STRANGE = "sk-ant-api03-CANARY-strange"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def chatty(env: dict[str, str]) -> AsyncGenerator[GatewayProcess]:
-    async with GatewayProcess(env | {"DEBUG": "true", "LOG_FORMAT": "json"}) as gateway:
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["lean", "aiohttp", "sdk"])
+async def chatty(
+    env: dict[str, str], request: pytest.FixtureRequest
+) -> AsyncGenerator[GatewayProcess]:
+    loud = {"DEBUG": "true", "LOG_FORMAT": "json", "ANTHROPIC_TRANSPORT": request.param}
+    async with GatewayProcess(env | loud) as gateway:
         yield gateway
 
 

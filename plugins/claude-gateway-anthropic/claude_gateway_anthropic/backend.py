@@ -97,6 +97,8 @@ class AnthropicBackend:
         finally:
             reply.close()
         body, message = _read(body)
+        if path == MESSAGES and not isinstance(message.get("content"), list):
+            raise malformed("the answer has no content")
         return Answer(body, message, shown(reply.headers))
 
     async def _send(self, path: str, request: ModelRequest, *, stream: bool) -> Reply:
@@ -126,8 +128,8 @@ def _read(body: bytes) -> tuple[bytes, Mapping[str, object]]:
     except orjson.JSONDecodeError:
         try:
             message = mended(parse(body))
-        except ValueError:
-            raise malformed("the answer is not JSON") from None
+        except (ValueError, RecursionError):
+            raise malformed("the answer is not JSON, or nested too deeply") from None
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
     if not isinstance(message, dict):
         raise malformed("the answer is not a JSON object")

@@ -60,6 +60,8 @@ class EventReader:
             self._keep(data[self._read(data, events) :])
         except GatewayError as exc:
             self.failure = exc
+        except RecursionError:
+            self.failure = malformed("an event is nested too deeply")
         return events
 
     def finish(self) -> None:
