@@ -70,6 +70,23 @@ MODELS_FILE = Setting(
     CLAUDE,
     "/path/to/models.toml",
 )
+MODELS_REFRESH = Setting(
+    "GATEWAY_MODELS_REFRESH",
+    whole(0, 604_800),
+    3600,
+    "Seconds between looks at upstream's own list of models, for new ones and their limits. "
+    "0: never look.",
+    CLAUDE,
+)
+AUTO_CACHE = Setting(
+    "GATEWAY_AUTO_CACHE",
+    flag,
+    False,
+    "Set cache breakpoints in chat requests that have none: after the tools, after the system's "
+    "text and in the last two turns of the user. Long conversations cost less, single questions "
+    "a quarter more.",
+    CLAUDE,
+)
 
 GATEWAY_HOST = Setting(
     "GATEWAY_HOST",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from claude_gateway.defaults.settings import AUTO_CACHE
 from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.openai import request as chat
 from claude_gateway.dialects.openai.completion import completion, final_text
@@ -28,7 +29,8 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     gateway = request.app[GATEWAY]
     asked = chat.read(parse_object(await read_json_body(request)))
     resolved = gateway.catalogue.resolve(asked.model)
-    translated = chat.translate(asked, resolved.model)
+    auto_cache = gateway.settings[AUTO_CACHE]
+    translated = chat.translate(asked, resolved.model, auto_cache=auto_cache)
     if translated.ignored and request.headers.get("x-gateway-strict", "").lower() == "true":
         raise _not_supported(translated.ignored)
     headers = notes(resolved, translated.ignored)

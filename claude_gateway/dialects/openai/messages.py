@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.openai.caching import breakpoint_of
 from claude_gateway.dialects.openai.media import Block
 from claude_gateway.dialects.openai.names import upstream_name
 from claude_gateway.dialects.openai.parts import blocks, text_blocks
@@ -36,17 +37,6 @@ class Conversation:
     system: list[Block] = field(default_factory=list)
     messages: list[dict[str, object]] = field(default_factory=list)
     tool_names: dict[str, None] = field(default_factory=dict)  # as an ordered set
-
-    def remind(self, words: str) -> None:
-        """Say something at the very end, where it changes no prefix that may be cached."""
-        last = self.messages[-1]
-        said: Block = {"type": "text", "text": words}
-        if last["role"] == "assistant":
-            self.system.append(said)
-            return
-        content = last["content"]
-        before = content if isinstance(content, list) else [{"type": "text", "text": content}]
-        self.messages[-1] = {**last, "content": [*before, said]}
 
 
 def conversation(
@@ -92,9 +82,11 @@ class _Reader:
             self._settle()
             self._assistant(message, path)
         elif role == "user":
-            self._user(blocks(message.get("content"), f"{path}.content"), path)
+            said = blocks(message.get("content"), f"{path}.content")
+            self._user(_marked(said, message, path), path)
         elif role in ("system", "developer"):
-            self._system(text_blocks(message.get("content"), f"{path}.content"))
+            said = text_blocks(message.get("content"), f"{path}.content")
+            self._system(_marked(said, message, path))
         else:
             wrong(f"{path}.role", f"must be one of {', '.join(ROLES)}")
 
@@ -141,7 +133,7 @@ class _Reader:
         self._asked_at = path
         if said:
             self._announce()
-        self._append("assistant", said)
+        self._append("assistant", _marked(said, message, path))
 
     def _result(self, message: Mapping[str, object], path: str) -> None:
         call_id = required(message, "tool_call_id", str, f"{path}.")
@@ -156,7 +148,7 @@ class _Reader:
         result: Block = {"type": "tool_result", "tool_use_id": self._ids[call_id]}
         if content:
             result["content"] = _plain(content)
-        self._open[call_id] = result
+        self._open[call_id] = _marked([result], message, path)[0]
 
     def _take_id(self, call_id: str) -> str:
         earlier = self._used.get(call_id, 0)
@@ -195,6 +187,13 @@ class _Reader:
             self._turns[-1][1].extend(said)
         else:
             self._turns.append((role, list(said)))
+
+
+def _marked(said: list[Block], message: Mapping[str, object], path: str) -> list[Block]:
+    """Put a message's own cache breakpoint where the message ends."""
+    if said and (cache_control := breakpoint_of(message, f"{path}.")):
+        said[-1]["cache_control"] = cache_control
+    return said
 
 
 def _plain(content: Sequence[Block]) -> str | list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
+from claude_gateway.dialects.openai.caching import breakpoint_of
 from claude_gateway.dialects.openai.media import Block, by_value
 
 # Anthropic's own blocks, which some clients mix in.
@@ -59,7 +60,7 @@ def _part(part: Mapping[str, object], path: str) -> list[Block]:
             f"{kind[:50]!r} is not supported; text, image_url and file are",
             code="unsupported_value",
         )
-    cache_control = passed_on(part, "cache_control", f"{path}.")
+    cache_control = breakpoint_of(part, f"{path}.")
     if found and cache_control:
         found[0]["cache_control"] = cache_control
     return found

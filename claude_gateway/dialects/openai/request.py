@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.openai.caching import keep_prefixes
 from claude_gateway.dialects.openai.effort import effort
 from claude_gateway.dialects.openai.formats import Shape, output_format
 from claude_gateway.dialects.openai.messages import conversation
@@ -35,7 +36,6 @@ REPORTED: Mapping[str, Sequence[object]] = {  # and the values that ask for noth
     "web_search_options": (),
     "store": (False,),
     "metadata": (),
-    "prompt_cache_key": (),
     "functions": (),
     "function_call": ("none", "auto"),
 }
@@ -80,8 +80,11 @@ def read(fields: Mapping[str, object]) -> ChatRequest:
     )
 
 
-def translate(request: ChatRequest, model: ModelInfo) -> Translated:
-    """Translate for one model. Raises InvalidRequest naming the field that is wrong."""
+def translate(request: ChatRequest, model: ModelInfo, *, auto_cache: bool = False) -> Translated:
+    """Translate for one model. Raises InvalidRequest naming the field that is wrong.
+
+    `auto_cache` sets cache breakpoints for clients that set none.
+    """
     fields = request.fields
     talk = conversation(
         required(fields, "messages", list),
@@ -93,8 +96,6 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     if shape and shape.words:
         talk.system.append({"type": "text", "text": shape.words})
     box = toolbox(fields, model, talk.tool_names, ignored)
-    if box.words:
-        talk.remind(box.words)
     params: dict[str, object] = {"max_tokens": _max_tokens(fields, model)}
     if talk.system:
         params["system"] = talk.system
@@ -106,7 +107,22 @@ def translate(request: ChatRequest, model: ModelInfo) -> Translated:
     params |= _user(fields)
     params |= _tier(fields, ignored)
     params |= _output(shape, effort(fields, model, params, ignored))
+    keep_prefixes(params, fields, auto=auto_cache)
+    if box.words:  # after the last breakpoint, for the next request will not say it again
+        _remind(params, talk.messages, box.words)
     return Translated(params, tuple(sorted(ignored)), box.names, shape)
+
+
+def _remind(params: dict[str, object], messages: list[dict[str, object]], words: str) -> None:
+    """Say something at the very end, where it changes no prefix that may be cached."""
+    last, said = messages[-1], {"type": "text", "text": words}
+    if last["role"] == "assistant":
+        system = params.get("system")
+        params["system"] = [*(system if isinstance(system, list) else ()), said]
+        return
+    content = last["content"]
+    before = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    messages[-1] = {**last, "content": [*before, said]}
 
 
 def _unknown_here(fields: Mapping[str, object]) -> list[str]:

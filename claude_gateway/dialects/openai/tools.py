@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
+from claude_gateway.dialects.openai.caching import breakpoint_of
 
 ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
 
@@ -87,6 +88,6 @@ def _tool(tool: object, path: str) -> dict[str, object]:
     translated["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
     if (strict := optional(function, "strict", bool, f"{path}.function.")) is not None:
         translated["strict"] = strict
-    if cache_control := passed_on(declared, "cache_control", f"{path}."):
+    if cache_control := breakpoint_of(declared, f"{path}."):
         translated["cache_control"] = cache_control
     return translated

@@ -1,0 +1,87 @@
+"""Prompt caching: where upstream shall keep what it has read.
+
+Upstream takes four breakpoints in a request, in its own order: tools, system, messages. When there
+are more the last ones count, for each covers all that stands before it. Long-lived entries must not
+follow short-lived ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from claude_gateway.dialects.fields import optional, passed_on, wrong
+
+Block: TypeAlias = dict[str, object]
+
+MOST_BREAKPOINTS = 4
+THOUGHTS = ("thinking", "redacted_thinking")  # must go back exactly as they came
+USER_TURNS = 2  # the next request of a conversation finds the mark of this one's last turn
+
+
+def breakpoint_of(part: Mapping[str, object], path: str) -> Block | None:
+    """Return the `cache_control` that a part, message or tool asks for, in either API's words."""
+    if own := passed_on(part, "cache_control", path):
+        return own
+    asked = optional(part, "prompt_cache_breakpoint", dict, path)
+    if asked is None:
+        return None
+    long = optional(asked, "ttl", str, f"{path}prompt_cache_breakpoint.") is not None
+    return {"type": "ephemeral", "ttl": "1h"} if long else {"type": "ephemeral"}
+
+
+def keep_prefixes(params: dict[str, object], fields: Mapping[str, object], *, auto: bool) -> None:
+    """Settle the breakpoints of a request.
+
+    Where the client has set none they are set for it: when it names a `prompt_cache_key` or wants
+    implicit ones, or when `auto` says so for everybody.
+    """
+    options = optional(fields, "prompt_cache_options", dict) or {}
+    mode = optional(options, "mode", str, "prompt_cache_options.")
+    if mode not in (None, "implicit", "explicit"):
+        wrong("prompt_cache_options.mode", "must be implicit or explicit")
+    keyed = optional(fields, "prompt_cache_key", str)
+    wanted = auto or bool(keyed) or mode == "implicit"
+    if wanted and mode != "explicit" and not any(_marked(params)):
+        _mark(params)
+    marked = list(_marked(params))
+    for block in marked[:-MOST_BREAKPOINTS]:
+        del block["cache_control"]
+    long = optional(options, "ttl", str, "prompt_cache_options.") is not None
+    for block in reversed(marked[-MOST_BREAKPOINTS:]):
+        control = block["cache_control"]
+        if isinstance(control, dict):
+            long = long or control.get("ttl") == "1h"
+            block["cache_control"] = {**control, "ttl": "1h"} if long else control
+
+
+def _mark(params: Mapping[str, object]) -> None:
+    """Mark the end of the tools, of the system's text and of the last turns of the user."""
+    for key in ("tools", "system"):
+        blocks = _objects(params.get(key))
+        if blocks:
+            blocks[-1]["cache_control"] = {"type": "ephemeral"}
+    turns = [t for t in _objects(params.get("messages")) if t.get("role") == "user"]
+    for turn in turns[-USER_TURNS:]:
+        if isinstance(turn["content"], str):
+            turn["content"] = [{"type": "text", "text": turn["content"]}]
+        blocks = [b for b in _objects(turn["content"]) if b.get("type") not in THOUGHTS]
+        if blocks:
+            blocks[-1]["cache_control"] = {"type": "ephemeral"}
+
+
+def _marked(params: Mapping[str, object]) -> Iterator[Block]:
+    """Find what has a breakpoint, in upstream's order."""
+    for key in ("tools", "system", "messages"):
+        yield from _within(params.get(key))
+
+
+def _within(blocks: object) -> Iterator[Block]:
+    for block in _objects(blocks):
+        yield from _within(block.get("content"))
+        if "cache_control" in block:
+            yield block
+
+
+def _objects(value: object) -> list[Block]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
