@@ -205,6 +205,14 @@ BREAKER_COOLDOWN = Setting(
     "Seconds for which such a backend is left alone; then one call tries it.",
     RUNNING,
 )
+DEADLINE = Setting(
+    "GATEWAY_DEADLINE",
+    seconds(0, 86_400),
+    0.0,
+    "Seconds that a whole turn may take, retries included. 0: no limit. A caller can ask for less "
+    "with the header x-gateway-timeout.",
+    RUNNING,
+)
 HEADER_TIMEOUT = Setting(
     "GATEWAY_HEADER_TIMEOUT",
     seconds(0.1, 60),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from typing import TypeVar
 
 from claude_gateway.backends import Backend
 from claude_gateway.engine.account import account, note
 from claude_gateway.engine.booking import Booking, safely
 from claude_gateway.engine.breaker import Breaker, Breakers, Call
+from claude_gateway.engine.deadline import in_time, until
 from claude_gateway.engine.fold import Fold
 from claude_gateway.engine.retry import retried
 from claude_gateway.errors import GatewayError, InvalidRequest, UpstreamError
@@ -17,6 +19,8 @@ from claude_gateway.interfaces import Observer
 from claude_gateway.types.events import Accepted, Event
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
+
+T = TypeVar("T")
 
 # Answers that may take longer than ten minutes in one piece are streamed inside: an idle connection
 # is closed by some hop on the way. The figure is Anthropic's: 128,000 tokens take about an hour.
@@ -45,9 +49,9 @@ class Engine:
         """
         breaker = self._breakers.of(backend.name)
         with self._booked(run):
-            call, head, rest = await retried(
-                lambda: _begin(backend, request, breaker), self._max_retries, run, self._retrying
-            )
+            call, head, rest = await self._tried(lambda: _begin(backend, request, breaker), run)
+            if run.deadline is not None:
+                rest = until(rest, run.deadline)
             with call:
                 async with aclosing(rest):
                     self._note(run, head)
@@ -75,7 +79,7 @@ class Engine:
                 return await ask(request)
 
         with self._booked(run):
-            answer = await retried(asked, self._max_retries, run, self._retrying)
+            answer = await self._tried(asked, run)
             account(run, answer)
         return answer
 
@@ -94,7 +98,7 @@ class Engine:
             with breaker.call():
                 return await ask(request)
 
-        return await retried(asked, self._max_retries, run)
+        return await in_time(lambda: retried(asked, self._max_retries, run), run.deadline)
 
     async def _folded(self, backend: Backend, request: ModelRequest, run: Run) -> Answer:
         fold = Fold()
@@ -103,6 +107,11 @@ class Engine:
                 for event in batch:
                     fold.add(event)
         return fold.answer()
+
+    async def _tried(self, call: Callable[[], Awaitable[T]], run: Run) -> T:
+        return await in_time(
+            lambda: retried(call, self._max_retries, run, self._retrying), run.deadline
+        )
 
     def _note(self, run: Run, batch: Sequence[Event]) -> None:
         if note(run, batch):

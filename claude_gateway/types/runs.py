@@ -30,3 +30,4 @@ class Run:
     complete: bool = False
     retries: int = 0
     error: str | None = None
+    deadline: float | None = None

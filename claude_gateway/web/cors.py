@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from claude_gateway.web import trail
+from claude_gateway.web import deadlines, trail
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
-    "x-gateway-strict"
+    "x-gateway-strict, " + deadlines.HEADER
 )
 EXPOSED = (
     "x-request-id, request-id, retry-after, x-should-retry, x-upstream-request-id, "

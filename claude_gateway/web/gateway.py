@@ -16,6 +16,7 @@ from claude_gateway.settings import Settings
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 from claude_gateway.web.access_log import AccessLog
+from claude_gateway.web.deadlines import patience
 from claude_gateway.web.health_board import HealthBoard
 from claude_gateway.web.pulse import Pulse
 
@@ -61,14 +62,17 @@ GUARDED = RouteRule()
 
 def begin_run(request: web.Request, resolved: Resolved, *, stream: bool) -> Run:
     """Open the account of a turn that this request asks for."""
+    gateway, started = request.app[GATEWAY], time.monotonic()
+    seconds = patience(request, gateway.settings)
     run = Run(
-        id=request.app[GATEWAY].ids.run(),
+        id=gateway.ids.run(),
         principal=request[PRINCIPAL],
         model=resolved.model.id,
         backend=resolved.backend.name,
         request_id=request[REQUEST_ID],
         stream=stream,
-        started=time.monotonic(),
+        started=started,
+        deadline=None if seconds is None else started + seconds,
     )
     request[RUN] = run
     return run

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from claude_gateway.testing import Cut, FakeAnthropic, GatewayProcess, Reply, Stream
+from claude_gateway.testing import Cut, FakeAnthropic, GatewayProcess, Hang, Reply, Stream
 from claude_gateway.testing.raw import ask, message_body, refused
 from claude_gateway.testing.upstream import Step
 from claude_gateway.testing.wire import error, text_stream
@@ -82,3 +82,38 @@ async def test_retries_are_told_in_a_header(
         upstream.always(BUSY)
         failed = await ask(gateway.port, "POST", path, body)
         assert failed.header("x-gateway-retries") == "2"
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_caller_in_a_hurry_is_told_in_time_and_upstream_is_let_go(
+    gateway: GatewayProcess, upstream: FakeAnthropic, path: str, streamed: bool
+) -> None:
+    upstream.always(Hang())
+    headers = {"x-gateway-timeout": "0.1"}
+    response = await ask(gateway.port, "POST", path, message_body(stream=streamed), headers)
+    refused(response, 504, "deadline_exceeded")
+    await upstream.wait_closed(1, timeout=1)
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+async def test_a_deadline_in_the_middle_of_an_answer_is_an_error_in_the_stream(
+    env: dict[str, str], upstream: FakeAnthropic, path: str
+) -> None:
+    upstream.always(Stream([*text_stream("Hel")[:4], Hang()]))
+    async with gateway_with(env, GATEWAY_DEADLINE="0.3") as gateway:
+        headers = {"x-gateway-timeout": "60"}  # cannot ask for more
+        response = await ask(gateway.port, "POST", path, message_body(stream=True), headers)
+        assert response.status == 200
+        assert b"timeout_error" in response.body
+        assert b"deadline_exceeded" in response.body or path == MESSAGES
+        await upstream.wait_closed(1, timeout=1)
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "soon", "nan"])
+async def test_a_timeout_that_is_none_is_named(
+    gateway: GatewayProcess, upstream: FakeAnthropic, asked: str
+) -> None:
+    headers = {"x-gateway-timeout": asked}
+    response = await ask(gateway.port, "POST", CHAT, message_body(), headers)
+    refused(response, 400, "invalid_header", "x-gateway-timeout")
