@@ -13,6 +13,7 @@ from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.openai import request as chat
 from claude_gateway.dialects.openai.completion import completion, final_text
 from claude_gateway.dialects.openai.fitting import fits
+from claude_gateway.dialects.openai.numbers import with_exact_numbers
 from claude_gateway.dialects.openai.stream import ChatStream
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.catalogue import Resolved
@@ -44,7 +45,8 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     created = int(time.time())
     if not asked.stream:
         answer = await gateway.engine.complete(resolved.backend, call, run)
-        said = completion(answer.message, created, translated.tool_names)
+        message = with_exact_numbers(answer.message, answer.body)
+        said = completion(message, created, translated.tool_names)
         if translated.shape is not None and (text := final_text(answer.message)) is not None:
             # The schema is the client's and may be large; nobody else waits for it.
             verdict = await asyncio.to_thread(fits, text, translated.shape.schema)

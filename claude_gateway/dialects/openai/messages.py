@@ -18,7 +18,7 @@ from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.caching import breakpoint_of
 from claude_gateway.dialects.openai.media import Block
 from claude_gateway.dialects.openai.names import upstream_name
-from claude_gateway.dialects.openai.parts import blocks, text_blocks
+from claude_gateway.dialects.openai.parts import blocks, has_audio, text_blocks
 from claude_gateway.dialects.openai.tools import tool_name
 
 # Escapes in JSON: what is whole (group 1), or half of a surrogate pair.
@@ -37,6 +37,7 @@ class Conversation:
     system: list[Block] = field(default_factory=list)
     messages: list[dict[str, object]] = field(default_factory=list)
     tool_names: dict[str, None] = field(default_factory=dict)  # as an ordered set
+    audio: bool = False  # whether some was left out
 
 
 def conversation(
@@ -76,6 +77,7 @@ class _Reader:
 
     def read(self, message: Mapping[str, object], path: str) -> None:
         role = required(message, "role", str, f"{path}.")
+        self.talk.audio = self.talk.audio or has_audio(message.get("content"))
         if role == "tool":
             self._result(message, path)
         elif role == "assistant":
@@ -131,6 +133,8 @@ class _Reader:
             block["name"] = upstream_name(name)
             said.append(block)
         self._asked_at = path
+        if said and not self._turns:
+            wrong(f"{path}.role", "must be user: a conversation cannot begin with the assistant")
         if said:
             self._announce()
         self._append("assistant", _marked(said, message, path))

@@ -10,6 +10,13 @@ from claude_gateway.dialects.openai.media import Block, by_value
 
 # Anthropic's own blocks, which some clients mix in.
 NATIVE = ("image", "document")
+AUDIO = "input_audio"  # Claude hears nothing: such parts are left out, and reported
+
+
+def has_audio(content: object) -> bool:
+    """Whether content has parts that `blocks` leaves out."""
+    parts = content if isinstance(content, list) else ()
+    return any(isinstance(part, dict) and part.get("type") == AUDIO for part in parts)
 
 
 def blocks(content: object, path: str) -> list[Block]:
@@ -52,6 +59,8 @@ def _part(part: Mapping[str, object], path: str) -> list[Block]:
         found = [_image(part.get("image_url"), f"{path}.image_url")]
     elif kind == "file":
         found = [_file(required(part, "file", dict, f"{path}."), f"{path}.file")]
+    elif kind == AUDIO:
+        return []
     elif kind in NATIVE:
         found = [_native(kind, part, f"{path}.")]
     else:

@@ -15,6 +15,7 @@ from claude_gateway.dialects.openai.caching import keep_prefixes
 from claude_gateway.dialects.openai.effort import effort
 from claude_gateway.dialects.openai.formats import Shape, output_format
 from claude_gateway.dialects.openai.messages import conversation
+from claude_gateway.dialects.openai.parts import AUDIO
 from claude_gateway.dialects.openai.toolbox import toolbox
 from claude_gateway.types.models import ModelInfo
 
@@ -92,6 +93,8 @@ def translate(request: ChatRequest, model: ModelInfo, *, auto_cache: bool = Fals
         system_messages=model.system_messages,
     )
     ignored = _unknown_here(fields)
+    if talk.audio:
+        ignored.append(AUDIO)
     shape = output_format(fields, ignored)
     if shape and shape.words:
         talk.system.append({"type": "text", "text": shape.words})

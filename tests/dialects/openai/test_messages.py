@@ -334,7 +334,7 @@ def test_the_tools_that_were_called_are_known_in_their_order() -> None:
     "messages",
     [
         [HI] * 100_000,
-        [assistant("A"), HI] * 50_000,
+        [HI, assistant("A")] * 50_000,
         [{"role": "system", "content": "S"}] * 99_999 + [HI],
         [
             HI,
@@ -401,3 +401,13 @@ def test_t19_what_the_system_says_later_changes_nothing_before() -> None:
 
 def test_other_models_get_the_systems_text_in_the_users_turn() -> None:
     assert turns(HI, NOTE) == [user([text("Hi"), text("Be brief.")])]
+
+
+@pytest.mark.parametrize("before", [[], [SAID], [{"role": "assistant", "content": ""}]])
+def test_a_conversation_does_not_begin_with_the_assistant(before: list[object]) -> None:
+    error = refused(*before, YES, HI)
+    assert (error.param, error.code) == (f"messages[{len(before)}].role", "invalid_value")
+
+
+def test_the_assistant_does_not_begin_with_a_call_either() -> None:
+    assert refused(assistant(None, call("a")), result("a")).param == "messages[0].role"

@@ -179,9 +179,9 @@ def test_a_cache_breakpoint_is_kept_on_any_part() -> None:
 
 
 def test_a_part_that_is_not_supported_is_named() -> None:
-    error = refused({"type": "text", "text": "a"}, {"type": "input_audio", "input_audio": {}})
+    error = refused({"type": "text", "text": "a"}, {"type": "video", "video": {}})
     assert (error.param, error.code) == ("content[1].type", "unsupported_value")
-    assert "'input_audio'" in error.message
+    assert "'video'" in error.message
 
 
 @pytest.mark.parametrize(

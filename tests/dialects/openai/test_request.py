@@ -386,3 +386,16 @@ def test_a_call_is_asked_for_by_the_system_where_it_spoke_last() -> None:
     asked = params(new, messages=history, tools=TOOLS, tool_choice="required")
     assert asked["messages"][-1]["role"] == "system"
     assert [b["text"][:6] for b in asked["messages"][-1]["content"]] == ["Rhyme.", "Do not"]
+
+
+SOUND = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+
+
+@pytest.mark.parametrize("text", [{"type": "text", "text": "Hi"}])
+def test_sound_is_left_out_and_reported(text: dict[str, object]) -> None:
+    asked = translated(messages=[{"role": "user", "content": [SOUND, text]}])
+    assert (asked.params, asked.ignored) == (params(), ("input_audio",))
+
+
+def test_sound_alone_says_nothing() -> None:
+    assert refused(messages=[{"role": "user", "content": [SOUND]}]).param == "messages[0].content"
