@@ -7,7 +7,7 @@ follow short-lived ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from claude_gateway.dialects.fields import optional, passed_on, wrong
@@ -21,12 +21,14 @@ USER_TURNS = 2  # the next request of a conversation finds the mark of this one'
 
 def breakpoint_of(part: Mapping[str, object], path: str) -> Block | None:
     """Return the `cache_control` that a part, message or tool asks for, in either API's words."""
-    if own := passed_on(part, "cache_control", path):
+    if "cache_control" not in part and "prompt_cache_breakpoint" not in part:
+        return None
+    if own := passed_on(part, "cache_control", f"{path}."):
         return own
-    asked = optional(part, "prompt_cache_breakpoint", dict, path)
+    asked = optional(part, "prompt_cache_breakpoint", dict, f"{path}.")
     if asked is None:
         return None
-    long = optional(asked, "ttl", str, f"{path}prompt_cache_breakpoint.") is not None
+    long = optional(asked, "ttl", str, f"{path}.prompt_cache_breakpoint.") is not None
     return {"type": "ephemeral", "ttl": "1h"} if long else {"type": "ephemeral"}
 
 
@@ -42,9 +44,10 @@ def keep_prefixes(params: dict[str, object], fields: Mapping[str, object], *, au
         wrong("prompt_cache_options.mode", "must be implicit or explicit")
     keyed = optional(fields, "prompt_cache_key", str)
     wanted = auto or bool(keyed) or mode == "implicit"
-    if wanted and mode != "explicit" and not any(_marked(params)):
+    marked = _marked(params)
+    if wanted and mode != "explicit" and not marked:
         _mark(params)
-    marked = list(_marked(params))
+        marked = _marked(params)
     for block in marked[:-MOST_BREAKPOINTS]:
         del block["cache_control"]
     long = optional(options, "ttl", str, "prompt_cache_options.") is not None
@@ -70,17 +73,21 @@ def _mark(params: Mapping[str, object]) -> None:
             blocks[-1]["cache_control"] = {"type": "ephemeral"}
 
 
-def _marked(params: Mapping[str, object]) -> Iterator[Block]:
+def _marked(params: Mapping[str, object]) -> list[Block]:
     """Find what has a breakpoint, in upstream's order."""
+    found: list[Block] = []
     for key in ("tools", "system", "messages"):
-        yield from _within(params.get(key))
+        _collect(params.get(key), found)
+    return found
 
 
-def _within(blocks: object) -> Iterator[Block]:
-    for block in _objects(blocks):
-        yield from _within(block.get("content"))
-        if "cache_control" in block:
-            yield block
+def _collect(blocks: object, found: list[Block]) -> None:
+    for block in blocks if isinstance(blocks, list) else ():
+        if isinstance(block, dict):
+            if isinstance(block.get("content"), list):
+                _collect(block["content"], found)
+            if "cache_control" in block:
+                found.append(block)
 
 
 def _objects(value: object) -> list[Block]:

@@ -195,7 +195,7 @@ class _Reader:
 
 def _marked(said: list[Block], message: Mapping[str, object], path: str) -> list[Block]:
     """Put a message's own cache breakpoint where the message ends."""
-    if said and (cache_control := breakpoint_of(message, f"{path}.")):
+    if said and (cache_control := breakpoint_of(message, path)):
         said[-1]["cache_control"] = cache_control
     return said
 

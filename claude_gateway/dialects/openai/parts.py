@@ -15,8 +15,9 @@ AUDIO = "input_audio"  # Claude hears nothing: such parts are left out, and repo
 
 def has_audio(content: object) -> bool:
     """Whether content has parts that `blocks` leaves out."""
-    parts = content if isinstance(content, list) else ()
-    return any(isinstance(part, dict) and part.get("type") == AUDIO for part in parts)
+    if not isinstance(content, list):
+        return False
+    return any(isinstance(part, dict) and part.get("type") == AUDIO for part in content)
 
 
 def blocks(content: object, path: str) -> list[Block]:
@@ -69,7 +70,7 @@ def _part(part: Mapping[str, object], path: str) -> list[Block]:
             f"{kind[:50]!r} is not supported; text, image_url and file are",
             code="unsupported_value",
         )
-    cache_control = breakpoint_of(part, f"{path}.")
+    cache_control = breakpoint_of(part, path)
     if found and cache_control:
         found[0]["cache_control"] = cache_control
     return found

@@ -88,6 +88,6 @@ def _tool(tool: object, path: str) -> dict[str, object]:
     translated["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
     if (strict := optional(function, "strict", bool, f"{path}.function.")) is not None:
         translated["strict"] = strict
-    if cache_control := breakpoint_of(declared, f"{path}."):
+    if cache_control := breakpoint_of(declared, path):
         translated["cache_control"] = cache_control
     return translated
