@@ -22,6 +22,7 @@ from claude_gateway.interfaces import (
     Completes,
     CountsTokens,
     HealthCheck,
+    ListsModels,
     ModelBackend,
     Observer,
     Offer,
@@ -29,6 +30,7 @@ from claude_gateway.interfaces import (
     ServesUnknown,
     StreamsBatches,
 )
+from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.types.events import (
@@ -75,6 +77,7 @@ __all__ = [
     "InputDelta",
     "InternalError",
     "InvalidRequest",
+    "ListsModels",
     "MessageDelta",
     "MessageStart",
     "MessageStop",
@@ -109,6 +112,7 @@ __all__ = [
     "UpstreamTimeout",
     "Usage",
     "__version__",
+    "describe_model",
     "hookimpl",
     "shipped_models",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from claude_gateway.interfaces import (
     Completes,
     CountsTokens,
+    ListsModels,
     ModelBackend,
     ServesUnknown,
     StreamsBatches,
@@ -28,6 +29,7 @@ class Backend:
     complete: Callable[[ModelRequest], Awaitable[Answer]] | None
     count_tokens: Callable[[ModelRequest], Awaitable[Answer]] | None
     serves: Callable[[str], bool]
+    list_models: Callable[[], Awaitable[Sequence[ModelInfo]]] | None
 
     @classmethod
     def of(cls, name: str, backend: ModelBackend) -> Backend:
@@ -41,6 +43,7 @@ class Backend:
             backend.complete if isinstance(backend, Completes) else None,
             backend.count_tokens if isinstance(backend, CountsTokens) else None,
             backend.serves if isinstance(backend, ServesUnknown) else _nothing_more,
+            backend.list_models if isinstance(backend, ListsModels) else None,
         )
 
 

@@ -89,6 +89,19 @@ class ServesUnknown(Protocol):
 
 
 @runtime_checkable
+class ListsModels(Protocol):
+    """A backend that can ask its upstream which models there are, and what they can do."""
+
+    async def list_models(self) -> Sequence[ModelInfo]:
+        """Look; called in the background, now and then, and replaces what was said before.
+
+        Limits and abilities count as they are. A description, prices and days that are known
+        already stay. One that fails changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class ReportsHealth(Protocol):
     """A backend that knows whether its upstream can be reached."""
 

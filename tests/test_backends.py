@@ -42,6 +42,9 @@ class Able(Simple):
     def serves(self, model_id: str) -> bool:
         return model_id == "other"
 
+    async def list_models(self) -> Sequence[ModelInfo]:
+        return [ModelInfo("other")]
+
 
 async def test_a_simple_backend_is_made_to_stream_in_batches_of_one() -> None:
     backend = Backend.of("simple", Simple())
@@ -53,6 +56,7 @@ async def test_a_simple_backend_lacks_every_ability() -> None:
     backend = Backend.of("simple", Simple())
     assert backend.complete is None
     assert backend.count_tokens is None
+    assert backend.list_models is None
     assert not backend.serves("m")
 
 
@@ -69,6 +73,8 @@ async def test_abilities_are_used_as_they_are() -> None:
     assert [batch async for batch in backend.stream(ASKED)] == [(Ping(), Ping())]
     assert backend.complete is not None
     assert backend.count_tokens is not None
+    assert backend.list_models is not None
+    assert await backend.list_models() == [ModelInfo("other")]
     assert (await backend.complete(ASKED)).body == b"1"
     assert (await backend.count_tokens(ASKED)).body == b"2"
     assert backend.serves("other")

@@ -57,6 +57,7 @@ def capability(model: ModelInfo, aliases: Sequence[str], today: date) -> dict[st
         "supports_tools": model.tools,
         "supports_vision": model.vision,
         "supports_thinking": model.thinking != "none",
+        "supports_structured_outputs": model.structured_outputs,
         "pricing": _pricing(model.tariff(today)),
         "lifecycle": {
             "status": model.status(today),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from claude_gateway.models.table import shipped_models
 from claude_gateway.types.models import ModelInfo
 
 Version: TypeAlias = tuple[int, ...]
@@ -15,12 +16,27 @@ Version: TypeAlias = tuple[int, ...]
 NAMED = re.compile(r"claude-([a-z]+)((?:-\d{1,3}){1,2})(?:-latest|-\d{8})?")
 
 
+# The same model, named more exactly.
+SNAPSHOT = re.compile(r"(.+)-(?:latest|\d{8})")
+
+
+def describe_model(model_id: str) -> ModelInfo:
+    """What this version knows of a model, or guesses from the newest of its family."""
+    known = {model.id: model for model in shipped_models()}
+    return known.get(model_id) or guess(model_id, shipped_models())
+
+
 def guess(model_id: str, known: Sequence[ModelInfo]) -> ModelInfo:
     """Describe an unlisted id as far as its name tells. What it costs, no name tells.
 
+    Only a dated id of a listed model is that model itself, its price included.
     Limits and abilities are those of its family's newest model that is not newer than itself, or
     of the oldest when all are. Of another family, or of no name that can be read, nothing is known.
     """
+    if (dated := SNAPSHOT.fullmatch(model_id)) is not None:
+        for model in known:
+            if model.id == dated[1]:
+                return replace(model, id=model_id)
     version = _version(model_id)
     family = sorted(_family(version, known), key=lambda pair: pair[0])
     if version is None or not family:

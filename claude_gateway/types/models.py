@@ -60,6 +60,7 @@ class ModelInfo:
     sampling: bool = True
     forced_tool_choice: bool = True
     system_messages: bool = False
+    structured_outputs: bool = True
     legacy: bool = False
     price: Price | None = None
     prices: tuple[Price, ...] = ()

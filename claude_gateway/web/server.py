@@ -21,6 +21,7 @@ from claude_gateway.engine.breaker import Breakers
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
+from claude_gateway.models.refresh import refreshing
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
 from claude_gateway.settings import Settings
@@ -119,6 +120,9 @@ async def serve(
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(gateway.pulse.running())
         await stack.enter_async_context(gateway.health.watching())
+        await stack.enter_async_context(
+            refreshing(gateway.catalogue, settings[names.MODELS_REFRESH])
+        )
         server = await loop.create_server(
             _connections(runner, settings), sock=sock, backlog=BACKLOG
         )

@@ -124,6 +124,7 @@ def test_a_capability_says_all_that_is_known() -> None:
         "supports_tools": True,
         "supports_vision": False,
         "supports_thinking": False,
+        "supports_structured_outputs": True,
         "lifecycle": {
             "status": "active",
             "released": "2026-01-02",

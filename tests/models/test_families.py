@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from claude_gateway import ModelInfo, Price, shipped_models
+from claude_gateway import ModelInfo, Price, describe_model, shipped_models
 from claude_gateway.models.families import guess
 
 KNOWN = {model.id: model for model in shipped_models()}
@@ -40,6 +40,16 @@ def test_t21_an_unlisted_claude_can_what_its_family_can(asked: str, like: str) -
 def test_t21_what_an_unlisted_model_costs_is_unknown(asked: str) -> None:
     guessed = guess(asked, [*shipped_models(), ModelInfo("claude-opus-5-9", price=Price(1, 2))])
     assert guessed.price_at(date.max) is None
+
+
+@pytest.mark.parametrize("asked", ["claude-opus-4-5-20251101", "claude-opus-4-5-latest"])
+def test_t21_a_dated_id_of_a_listed_model_is_that_model(asked: str) -> None:
+    assert guess(asked, shipped_models()) == replace(KNOWN["claude-opus-4-5"], id=asked)
+
+
+def test_t21_a_model_is_described_as_shipped_or_else_guessed() -> None:
+    assert describe_model("claude-opus-5") is KNOWN["claude-opus-5"]
+    assert describe_model("claude-opus-6") == guess("claude-opus-6", shipped_models())
 
 
 def test_t21_an_unlisted_model_is_neither_old_nor_described() -> None:

@@ -20,6 +20,7 @@ from claude_gateway import (
 )
 from claude_gateway_anthropic.failures import from_response, malformed
 from claude_gateway_anthropic.headers import HeaderWriter, shown
+from claude_gateway_anthropic.listing import list_models
 from claude_gateway_anthropic.reader import EventReader
 from claude_gateway_anthropic.settings import Account
 from claude_gateway_anthropic.surrogates import mended, parse
@@ -45,6 +46,12 @@ class AnthropicBackend:
     def serves(self, model_id: str) -> bool:
         """A Claude that came out after this version is upstream's to know."""
         return model_id.startswith("claude-")
+
+    async def list_models(self) -> Sequence[ModelInfo]:
+        """Ask upstream; without a key of the gateway's own there is nobody to ask as."""
+        if not self._headers.pays:
+            return self._models
+        return await list_models(self._transport, self._headers.plain())
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Event]:
         """As `stream_batches`, one by one."""

@@ -79,7 +79,7 @@ async def asked(gateway: GatewayProcess) -> tuple[int, str]:
 async def test_a_certificate_of_a_trusted_authority_is_accepted(
     secure: Origin, env: dict[str, str]
 ) -> None:
-    for _ in range(2):  # one for the health check
+    for _ in range(3):  # one for the health check, one for the list of models
         secure.script(ANSWER)
     async with GatewayProcess(env) as gateway:
         assert await asked(gateway) == (200, BODY.decode())
