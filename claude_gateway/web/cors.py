@@ -19,7 +19,8 @@ HEADERS = (
 )
 EXPOSED = (
     "x-request-id, request-id, retry-after, x-should-retry, x-upstream-request-id, "
-    "x-gateway-model-remapped, x-gateway-ignored-params, " + ", ".join(trail.NAMES)
+    "x-gateway-model-remapped, x-gateway-ignored-params, deprecation, sunset, "
+    + ", ".join(trail.NAMES)
 )
 
 
