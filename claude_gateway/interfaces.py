@@ -148,5 +148,8 @@ class Observer:
     def upstream_retried(self, run: Run, error: GatewayError) -> None:
         """Called when a call failed with `error` and will be made again, before the wait."""
 
+    def fell_back(self, run: Run) -> None:
+        """Called when another model answers instead: `run.fallback`, of `run.served_backend`."""
+
     def breaker_changed(self, backend: str, state: str) -> None:
         """Called when a backend's circuit became `open`, `half-open` or `closed`."""

@@ -69,6 +69,20 @@ def words(raw: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in raw.split(",") if part.strip())
 
 
+def chains(raw: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Chains such as `a=b,c;*=d`: for each name, others in order."""
+    found: list[tuple[str, tuple[str, ...]]] = []
+    mistakes: list[str] = []
+    for part in filter(str.strip, raw.split(";")):
+        name, _, others = part.partition("=")
+        if not name.strip() or not words(others):
+            mistakes.append(f"wants chains such as model=other,another and not {part.strip()!r}")
+        found.append((name.strip(), words(others)))
+    if mistakes:
+        raise ValueError("; ".join(mistakes))
+    return tuple(found)
+
+
 def origins(raw: str) -> tuple[str, ...]:
     """Origins (scheme://host[:port]) separated by commas, or *."""
     found = words(raw)

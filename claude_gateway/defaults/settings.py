@@ -7,6 +7,7 @@ from pathlib import Path
 from claude_gateway.settings import (
     Setting,
     api_key,
+    chains,
     flag,
     hosts,
     one_of,
@@ -25,6 +26,7 @@ HOME = Path("~/.claude-gateway")
 
 NO_SECRETS: tuple[Secret, ...] = ()
 NO_WORDS: tuple[str, ...] = ()
+NO_CHAINS: tuple[tuple[str, tuple[str, ...]], ...] = ()
 EVERYBODY: tuple[str, ...] = ("*",)
 
 CLAUDE, SERVER, ACCESS, RUNNING = "Claude", "Server", "Who may come in", "Running"
@@ -204,6 +206,15 @@ BREAKER_COOLDOWN = Setting(
     10.0,
     "Seconds for which such a backend is left alone; then one call tries it.",
     RUNNING,
+)
+FALLBACKS = Setting(
+    "GATEWAY_FALLBACKS",
+    chains,
+    NO_CHAINS,
+    "Models to ask instead when upstream fails before the first byte: model=other,another and so "
+    "on, separated by semicolons; * is every model without a chain of its own.",
+    RUNNING,
+    "claude-opus-5-5=claude-sonnet-5-5;*=claude-haiku-5-5",
 )
 DEADLINE = Setting(
     "GATEWAY_DEADLINE",

@@ -45,7 +45,7 @@ class Booking:
             safely(observer.run_ended, run)
         if foreign:
             raise UpstreamError(
-                f"The backend {run.backend} lost its upstream ({type(exc).__name__})."
+                f"The backend {run.served_backend or run.backend} lost its upstream ({type(exc).__name__})."
             ) from exc
 
 

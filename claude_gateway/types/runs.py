@@ -12,7 +12,8 @@ from claude_gateway.types.usage import NOTHING, Usage
 class Run:
     """The account of one turn. Times are seconds of a monotonic clock.
 
-    The engine fills it while the model answers; observers read it.
+    The engine fills it while the model answers; observers read it. `fallback` and `served_backend`
+    are set when another model than `model` answered, `served_model` is what upstream calls it.
     """
 
     id: str
@@ -31,3 +32,5 @@ class Run:
     retries: int = 0
     error: str | None = None
     deadline: float | None = None
+    served_backend: str | None = None
+    fallback: str | None = None

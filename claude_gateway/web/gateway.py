@@ -12,6 +12,7 @@ from claude_gateway.access.door import Door
 from claude_gateway.engine import Engine
 from claude_gateway.ids import Ids
 from claude_gateway.models.catalogue import Catalogue, Resolved
+from claude_gateway.models.fallbacks import Fallbacks
 from claude_gateway.settings import Settings
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
@@ -35,6 +36,7 @@ class Gateway:
 
     settings: Settings
     catalogue: Catalogue
+    fallbacks: Fallbacks
     engine: Engine
     door: Door
     health: HealthBoard

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from claude_gateway import sse
 from claude_gateway.dialects.anthropic import request as native
 from claude_gateway.dialects.anthropic.stream import MessageStream
+from claude_gateway.engine.fallback import Alternative
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.chat import notes
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, begin_run
 from claude_gateway.web.replies import bytes_reply
+from claude_gateway.web.standins import stand_ins
 from claude_gateway.web.streams import stream_reply
 
 # A native client decides about these itself; they reach upstream byte for byte.
@@ -26,10 +30,11 @@ async def messages(request: web.Request) -> web.StreamResponse:
     resolved = gateway.catalogue.resolve(asked.model)
     run = begin_run(request, resolved, stream=asked.stream)
     call = _call(request, asked, resolved)
+    others = _others(request, asked, resolved)
     if not asked.stream:
-        answer = await gateway.engine.complete(resolved.backend, call, run, whole=True)
+        answer = await gateway.engine.complete(resolved.backend, call, run, others, whole=True)
         return _whole(answer, notes(resolved))
-    batches = gateway.engine.stream(resolved.backend, call, run)
+    batches = gateway.engine.stream(resolved.backend, call, run, others)
     return await stream_reply(request, batches, MessageStream(), notes(resolved))
 
 
@@ -41,6 +46,14 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
     run = begin_run(request, resolved, stream=False)
     call = _call(request, asked, resolved)
     return _whole(await gateway.engine.count_tokens(resolved.backend, call, run), notes(resolved))
+
+
+def _others(
+    request: web.Request, asked: native.MessagesRequest, resolved: Resolved
+) -> Sequence[Alternative]:
+    others = stand_ins(request, resolved, lambda other: _call(request, asked, other))
+    # Thinking is bound to the model that thought it; another one might refuse the conversation.
+    return () if others and native.has_thinking(asked) else others
 
 
 def _call(request: web.Request, asked: native.MessagesRequest, resolved: Resolved) -> ModelRequest:

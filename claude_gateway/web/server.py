@@ -21,6 +21,7 @@ from claude_gateway.engine.breaker import Breakers
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
+from claude_gateway.models.fallbacks import Fallbacks
 from claude_gateway.models.refresh import refreshing
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
@@ -47,10 +48,12 @@ def build_gateway(
         frozenset(hosts | {name.lower() for name in settings[names.ALLOWED_HOSTS]}),
         _bridge(settings[names.PUBLISHED_ON]),
     )
+    catalogue = _catalogue(settings, registry)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
     return Gateway(
         settings=settings,
-        catalogue=_catalogue(settings, registry),
+        catalogue=catalogue,
+        fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
         engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers),
         door=Door(rules, registry.authenticators),
         health=HealthBoard(

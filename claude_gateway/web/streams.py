@@ -43,7 +43,8 @@ class EventStream:
     def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
         self.last_write = time.monotonic()
         self._request = request
-        self._response = _Response(headers={**sse.HEADERS, **headers})
+        self._response = _Response(headers=sse.HEADERS)
+        self._headers = headers
         self._committing = asyncio.Lock()
         self.committed = False
 
@@ -69,6 +70,7 @@ class EventStream:
     async def _commit(self) -> None:
         async with self._committing:
             if not self.committed:
+                self._response.headers.update(self._headers)
                 await self._response.prepare(self._request)
                 self.committed = True
 

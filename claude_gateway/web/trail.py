@@ -9,7 +9,8 @@ from aiohttp import web
 from claude_gateway.web.gateway import RUN
 
 RETRIES = "x-gateway-retries"
-NAMES = (RETRIES,)
+FALLBACK = "x-gateway-fallback"
+NAMES = (RETRIES, FALLBACK)
 
 
 def trail(request: web.Request) -> Iterator[tuple[str, str]]:
@@ -19,3 +20,5 @@ def trail(request: web.Request) -> Iterator[tuple[str, str]]:
         return
     if run.retries:
         yield RETRIES, str(run.retries)
+    if run.fallback is not None:
+        yield FALLBACK, f"{run.model} -> {run.fallback}"

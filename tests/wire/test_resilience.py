@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from claude_gateway.testing import Cut, FakeAnthropic, GatewayProcess, Hang, Reply, Stream
+from claude_gateway.testing.process import GatewayDidNotStart
 from claude_gateway.testing.raw import ask, message_body, refused
 from claude_gateway.testing.upstream import Step
 from claude_gateway.testing.wire import error, text_stream
@@ -117,3 +118,46 @@ async def test_a_timeout_that_is_none_is_named(
     headers = {"x-gateway-timeout": asked}
     response = await ask(gateway.port, "POST", CHAT, message_body(), headers)
     refused(response, 400, "invalid_header", "x-gateway-timeout")
+
+
+FALLBACKS = {"GATEWAY_FALLBACKS": "claude-sonnet-5-5=claude-haiku-5-5"}
+THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_another_model_answers_and_it_is_said_which(
+    env: dict[str, str], upstream: FakeAnthropic, path: str, streamed: bool
+) -> None:
+    body = message_body(model="claude-sonnet-5-5", stream=streamed)
+    async with gateway_with(env, **FALLBACKS) as gateway:
+        upstream.script(BUSY)
+        response = await ask(gateway.port, "POST", path, body)
+        assert response.status == 200
+        told = response.header("x-gateway-fallback")
+        assert told == "claude-sonnet-5-5 -> claude-haiku-5-5"
+        models = [turn.json["model"] for turn in upstream.turns]
+        assert models == ["claude-sonnet-5-5", "claude-haiku-5-5"]
+        upstream.script(Reply(400, error("invalid_request_error", "No.")))
+        refused(await ask(gateway.port, "POST", path, body), 400)
+        upstream.always(BUSY)
+        last = await ask(gateway.port, "POST", path, body)
+        assert (last.status >= 500, last.header("x-gateway-fallback")) == (True, None)
+
+
+async def test_a_conversation_with_thinking_stays_with_its_model(
+    env: dict[str, str], upstream: FakeAnthropic
+) -> None:
+    turns = [{"role": "assistant", "content": [THOUGHT]}, {"role": "user", "content": "Go on."}]
+    asked = message_body(model="claude-sonnet-5-5")
+    body = asked | {"messages": [{"role": "user", "content": "Hi"}, *turns]}
+    async with gateway_with(env, **FALLBACKS) as gateway:
+        upstream.always(BUSY)
+        refused(await ask(gateway.port, "POST", MESSAGES, body), 529, "overloaded")
+    assert len(upstream.turns) == 1
+
+
+async def test_an_unknown_model_in_a_chain_stops_the_start(env: dict[str, str]) -> None:
+    with pytest.raises(GatewayDidNotStart, match="there is no model 'claude-tpyo' here"):
+        async with gateway_with(env, GATEWAY_FALLBACKS="*=claude-tpyo"):
+            pass

@@ -31,6 +31,17 @@ def read(body: bytes) -> MessagesRequest:
     return MessagesRequest(body, fields, model, bool(optional(fields, "stream", bool)))
 
 
+def has_thinking(request: MessagesRequest) -> bool:
+    """Whether an earlier turn holds thinking, which only the model that thought it may read."""
+    messages = request.fields.get("messages")
+    return any(
+        isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking")
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and isinstance(message.get("content"), list)
+        for block in message["content"]
+    )
+
+
 def with_model(body: bytes, model: str) -> bytes:
     """Replace the value of the top-level `model`, a string, and not one other byte.
 
