@@ -60,6 +60,9 @@ def safely(tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
 def _code(exc: BaseException) -> str:
     if isinstance(exc, GatewayError):
         return exc.code
+    task = asyncio.current_task()
+    if isinstance(exc, asyncio.CancelledError) and task is not None and not task.cancelling():
+        return "internal_error"  # nobody cancelled this turn: a plugin let its own task's end out
     if isinstance(exc, GeneratorExit | asyncio.CancelledError):
         return "cancelled"
     return "internal_error"
