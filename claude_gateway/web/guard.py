@@ -5,7 +5,6 @@ Authorisation looks at the route that the router resolved, never at a URL.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from urllib.parse import urlsplit
@@ -48,7 +47,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     name = asked if asked and SANE_ID.fullmatch(asked) else gateway.ids.request()
     request[REQUEST_ID] = name
     started = time.monotonic()
-    task = asyncio.current_task()
+    task = request.task  # the connection's: cancelling it cancels what it waits for
     gateway.live.add(task)
     status = CLIENT_CLOSED
     try:

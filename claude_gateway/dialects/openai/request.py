@@ -16,7 +16,7 @@ from claude_gateway.dialects.openai.effort import effort
 from claude_gateway.dialects.openai.formats import Shape, output_format
 from claude_gateway.dialects.openai.messages import conversation
 from claude_gateway.dialects.openai.parts import AUDIO
-from claude_gateway.dialects.openai.toolbox import toolbox
+from claude_gateway.dialects.openai.toolbox import Toolbox, toolbox
 from claude_gateway.types.models import ModelInfo
 
 MOST_STOPS = 4
@@ -67,6 +67,10 @@ class Translated:
     shape: Shape | None = None
 
 
+TOOL_FIELDS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+NO_TOOLS = Toolbox({}, {})
+
+
 def read(fields: Mapping[str, object]) -> ChatRequest:
     """Read what is needed before the model is known. Raises InvalidRequest naming the field."""
     options = optional(fields, "stream_options", dict) or {}
@@ -98,7 +102,8 @@ def translate(request: ChatRequest, model: ModelInfo, *, auto_cache: bool = Fals
     shape = output_format(fields, ignored)
     if shape and shape.words:
         talk.system.append({"type": "text", "text": shape.words})
-    box = toolbox(fields, model, talk.tool_names, ignored)
+    about_tools = talk.tool_names or not TOOL_FIELDS.isdisjoint(fields)
+    box = toolbox(fields, model, talk.tool_names, ignored) if about_tools else NO_TOOLS
     params: dict[str, object] = {"max_tokens": _max_tokens(fields, model)}
     if talk.system:
         params["system"] = talk.system
