@@ -37,7 +37,7 @@ class Setting(Generic[T_co]):
     @property
     def secret(self) -> bool:
         """Whether the value must not be shown."""
-        return self.parse in (secret, api_key)
+        return self.parse in (secret, secrets, api_key, api_keys)
 
 
 def text(raw: str) -> str:
@@ -57,6 +57,14 @@ def api_key(raw: str) -> Secret:
     if not raw.startswith("sk-ant-"):
         raise ValueError("an Anthropic API key begins with sk-ant-")
     return secret(raw)
+
+
+def api_keys(raw: str) -> tuple[Secret, ...]:
+    """Keys of Anthropic's API, separated by commas."""
+    found = tuple(dict.fromkeys(api_key(part) for part in words(raw)))
+    if not found:
+        raise ValueError("wants at least one key")
+    return found
 
 
 def secrets(raw: str) -> tuple[Secret, ...]:

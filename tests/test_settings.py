@@ -19,6 +19,7 @@ TOKEN = Setting("TOKEN", parsers.secret, Secret(""), "a token")
 KEY = Setting("KEY", parsers.api_key, Secret(""), "a key")
 NO_KEYS: tuple[Secret, ...] = ()
 KEYS = Setting("KEYS", parsers.secrets, NO_KEYS, "some keys")
+API_KEYS = Setting("API_KEYS", parsers.api_keys, NO_KEYS, "some keys")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ KEYS = Setting("KEYS", parsers.secrets, NO_KEYS, "some keys")
         (parsers.secret, "!~", Secret("!~")),
         (parsers.api_key, "sk-ant-x", Secret("sk-ant-x")),
         (parsers.secrets, "a, b", (Secret("a"), Secret("b"))),
+        (parsers.api_keys, "sk-ant-a, sk-ant-b,sk-ant-a", (Secret("sk-ant-a"), Secret("sk-ant-b"))),
         (parsers.path, "/a/b", Path("/a/b")),
         (parsers.path, "~/b", Path.home() / "b"),
         (parsers.whole(0, 5), "0", 0),
@@ -78,6 +80,8 @@ def test_yes_and_no_have_several_spellings(raw: str, value: object) -> None:
         (parsers.secrets, "good,b\tad", "characters that a key cannot have"),
         (parsers.api_key, "sk-xyz", "begins with sk-ant-"),
         (parsers.api_key, "sk-ant-a b", "characters that a key cannot have"),
+        (parsers.api_keys, "sk-ant-a,sk-xyz", "begins with sk-ant-"),
+        (parsers.api_keys, " , ", "wants at least one key"),
     ],
 )
 def test_a_wrong_text_is_refused_with_what_is_wanted(
@@ -135,7 +139,7 @@ def test_all_mistakes_are_told_together_and_by_name() -> None:
 
 
 @pytest.mark.parametrize("raw", ["CANARY with blanks", "CANARY\x7f", "sk-ant-CANARY\x01"])
-@pytest.mark.parametrize("key", [TOKEN, KEY, KEYS])
+@pytest.mark.parametrize("key", [TOKEN, KEY, KEYS, API_KEYS])
 def test_a_wrong_secret_is_not_repeated(key: Setting[object], raw: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.read({key.name: raw}, (key,))
@@ -153,7 +157,8 @@ def test_what_a_parser_says_of_a_secret_is_cleaned(monkeypatch: pytest.MonkeyPat
 
 
 def test_settings_know_which_of_them_are_secret() -> None:
-    assert [key.secret for key in (PORT, NAME, TOKEN, KEY)] == [False, False, True, True]
+    assert [key.secret for key in (PORT, NAME)] == [False, False]
+    assert [key.secret for key in (TOKEN, KEY, KEYS, API_KEYS)] == [True] * 4
 
 
 def test_two_settings_of_one_name_are_two_keys() -> None:

@@ -6,6 +6,7 @@ import socket
 
 from claude_gateway.access.places import is_loopback_name
 from claude_gateway.defaults import settings as names
+from claude_gateway.defaults.paying import demo, own_keys
 from claude_gateway.settings import Settings
 from claude_gateway.version import __version__
 
@@ -24,8 +25,7 @@ def banner(settings: Settings, port: int, backends: dict[str, int]) -> str:
     lines.append(f"  backends   {served or 'none: install a plugin that brings one'}")
     lines.append(f"  access     {_access(settings)}")
     lines += [f"  network    {line}" for line in _network(settings, host, port)]
-    paid = (names.ANTHROPIC_API_KEY, names.ANTHROPIC_AUTH_TOKEN, names.GATEWAY_BYOK)
-    if "mock" in backends and not any(settings[key] for key in paid):
+    if "mock" in backends and demo(settings):
         lines += ["", *(f"  *** {line}" for line in DEMO)]
     lines += ["", "  Try it:", "", *_curl(settings, here), ""]
     return "\n".join(lines)
@@ -54,7 +54,7 @@ def _key(settings: Settings) -> str:
         return "none, leave it empty"
     if settings[names.GATEWAY_API_KEYS]:
         return "one of GATEWAY_API_KEYS"
-    if settings[names.ANTHROPIC_API_KEY] or settings[names.GATEWAY_BYOK]:
+    if settings[names.GATEWAY_BYOK] or own_keys(settings):
         return "your Anthropic key"
     return "the gateway's ANTHROPIC_AUTH_TOKEN"
 

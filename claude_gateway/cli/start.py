@@ -11,6 +11,7 @@ from claude_gateway.access.places import is_loopback_name
 from claude_gateway.cli.environment import environment
 from claude_gateway.defaults import Defaults
 from claude_gateway.defaults import settings as names
+from claude_gateway.defaults.paying import own_credentials
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.models import overrides
 from claude_gateway.plugins import Plugins, load
@@ -77,17 +78,13 @@ def check_together(settings: Settings) -> None:
     mistakes: list[str] = []
     host, mode = settings[names.GATEWAY_HOST], settings[names.GATEWAY_AUTH]
     reachable = not _only_here(host, settings[names.PUBLISHED_ON])
-    keys = (
-        *settings[names.GATEWAY_API_KEYS],
-        settings[names.ANTHROPIC_API_KEY],
-        settings[names.ANTHROPIC_AUTH_TOKEN],
-    )
+    keys = (*settings[names.GATEWAY_API_KEYS], *own_credentials(settings))
     if mode == "open" and reachable and not settings[names.GATEWAY_AUTH_FORCE]:
         mistakes.append(
             f"GATEWAY_AUTH=open on {host} would let everybody on the network use your Claude "
             "account: choose local or required, or set GATEWAY_AUTH_OPEN_FORCE=true"
         )
-    if mode != "open" and reachable and not any(keys) and not settings[names.GATEWAY_BYOK]:
+    if mode != "open" and reachable and not keys and not settings[names.GATEWAY_BYOK]:
         mistakes.append(
             f"GATEWAY_HOST={host} can be reached from the network, and there is no key that a "
             "device could use: set GATEWAY_API_KEYS, or listen on 127.0.0.1"

@@ -9,6 +9,7 @@ from typing import TypeVar
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.authenticators import DemoKey, OwnerKey, StaticKeys
 from claude_gateway.defaults.health import DiskSpace, Memory
+from claude_gateway.defaults.paying import demo, own_credentials
 from claude_gateway.defaults.run_log import RunLog
 from claude_gateway.hookspecs import hookimpl
 from claude_gateway.interfaces import Authenticator, HealthCheck, Observer, Offer
@@ -28,12 +29,11 @@ class Defaults:
     @hookimpl
     def register_authenticators(self, settings: Settings) -> Sequence[Offer[Authenticator]]:
         """Keys from the settings; in demo mode, when nobody pays, also any that looks right."""
-        upstream = (settings[names.ANTHROPIC_API_KEY], settings[names.ANTHROPIC_AUTH_TOKEN])
         offers: list[Offer[Authenticator]] = [
             Offer("static-keys", ready(StaticKeys(settings[names.GATEWAY_API_KEYS]))),
-            Offer("owner-key", ready(OwnerKey(upstream))),
+            Offer("owner-key", ready(OwnerKey(own_credentials(settings)))),
         ]
-        if not any(upstream) and not settings[names.GATEWAY_BYOK]:
+        if demo(settings):
             offers.append(Offer("demo-key", ready(DemoKey())))
         return offers
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from claude_gateway.settings import (
     Setting,
     api_key,
+    api_keys,
     chains,
     flag,
     hosts,
@@ -38,6 +39,15 @@ ANTHROPIC_API_KEY = Setting(
     "Key of Anthropic's API. Without it the gateway runs in demo mode, with canned answers.",
     CLAUDE,
     "sk-ant-api03-xxx",
+)
+ANTHROPIC_API_KEYS = Setting(
+    "ANTHROPIC_API_KEYS",
+    api_keys,
+    NO_SECRETS,
+    "More keys of Anthropic's API, separated by commas. Conversations are spread over all of them, "
+    "and one that upstream refuses or limits is left alone for a while. docs/resilience.md.",
+    CLAUDE,
+    "sk-ant-api03-xxx,sk-ant-api03-yyy",
 )
 ANTHROPIC_AUTH_TOKEN = Setting(
     "ANTHROPIC_AUTH_TOKEN",

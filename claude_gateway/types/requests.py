@@ -16,7 +16,8 @@ class ModelRequest:
     it does not know are passed on. `raw`, when set, is the whole request body as JSON exactly as
     it should be sent, `model` and `stream` included: a native client's own bytes.
     `headers` are the native client's `anthropic-version` and `anthropic-beta`, when it sent them.
-    `upstream_key` is set when the caller pays with a key of their own.
+    `upstream_key` is set when the caller pays with a key of their own. `affinity` names what the
+    request belongs to, when the client says so: a backend with several accounts keeps to one.
     """
 
     model: str
@@ -25,6 +26,7 @@ class ModelRequest:
     raw: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     upstream_key: Secret | None = field(default=None, repr=False)
+    affinity: str = field(default="", repr=False)
 
     @property
     def messages(self) -> Sequence[Mapping[str, object]]:

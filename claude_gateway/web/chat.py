@@ -84,6 +84,7 @@ class _Wanted:
             translated.params,
             stream=self._asked.stream,
             upstream_key=self._upstream_key,
+            affinity=self._asked.affinity,
         )
 
 

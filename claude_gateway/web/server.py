@@ -16,6 +16,7 @@ from aiohttp import web
 from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.defaults import settings as names
+from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.errors import NotFound, SettingsError
@@ -63,11 +64,7 @@ def build_gateway(
         pulse=Pulse(settings[names.HEARTBEAT]),
         cors_origins=settings[names.CORS_ORIGINS],
         body_timeout=settings[names.BODY_TIMEOUT],
-        demo=not (
-            settings[names.ANTHROPIC_API_KEY]
-            or settings[names.ANTHROPIC_AUTH_TOKEN]
-            or settings[names.GATEWAY_BYOK]
-        ),
+        demo=demo(settings),
         backends=tuple(registry.backends),
         access_log=access_log,
     )

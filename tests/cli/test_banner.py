@@ -56,6 +56,7 @@ def test_on_loopback_no_network_is_mentioned() -> None:
     [
         (KEYS, "one of GATEWAY_API_KEYS"),
         (KEY, "your Anthropic key"),
+        ({"ANTHROPIC_API_KEYS": "sk-ant-CANARY"}, "your Anthropic key"),
         ({"ANTHROPIC_AUTH_TOKEN": "CANARY-token"}, "the gateway's ANTHROPIC_AUTH_TOKEN"),
         ({**KEY, "GATEWAY_AUTH": "open"}, "none, leave it empty"),
     ],
@@ -103,11 +104,12 @@ def test_it_says_what_answers() -> None:
         (MOCK, {}, True),
         (CLAUDE, KEY, False),
         ({**CLAUDE, **MOCK}, KEY, False),
+        ({**CLAUDE, **MOCK}, {"ANTHROPIC_API_KEYS": "sk-ant-CANARY"}, False),
         ({**CLAUDE, **MOCK}, {"ANTHROPIC_AUTH_TOKEN": "CANARY"}, False),
         ({**CLAUDE, **MOCK}, {"GATEWAY_BYOK": "true"}, False),
         ({}, {}, False),
     ],
-    ids=["demo", "claude", "both", "token", "callers' keys", "nothing"],
+    ids=["demo", "claude", "both", "keys", "token", "callers' keys", "nothing"],
 )
 def test_canned_answers_are_announced(
     backends: dict[str, int], environment: dict[str, str], demo: bool

@@ -41,6 +41,7 @@ def mistakes(environment: dict[str, str]) -> list[str]:
         {**LAN, **KEY},
         {**LAN, **KEY, "GATEWAY_AUTH": "required"},
         {**LAN, "ANTHROPIC_API_KEY": "sk-ant-x"},
+        {**LAN, "ANTHROPIC_API_KEYS": "sk-ant-x,sk-ant-y"},
         {**LAN, "ANTHROPIC_AUTH_TOKEN": "t"},
         {**LAN, "GATEWAY_BYOK": "true"},
         {**LAN, **FORCED},

@@ -90,15 +90,26 @@ async def test_a_demo_key_is_well_formed_and_from_this_machine(
         ({"GATEWAY_BYOK": "true"}, ["static-keys", "owner-key"]),
         ({}, ["static-keys", "owner-key", "demo-key"]),
         ({"ANTHROPIC_API_KEY": "sk-ant-x"}, ["static-keys", "owner-key"]),
+        ({"ANTHROPIC_API_KEYS": "sk-ant-x"}, ["static-keys", "owner-key"]),
         ({"ANTHROPIC_AUTH_TOKEN": "t"}, ["static-keys", "owner-key"]),
     ],
-    ids=["callers pay", "demo", "key", "token"],
+    ids=["callers pay", "demo", "key", "keys", "token"],
 )
 def test_demo_keys_are_for_a_gateway_without_a_key_of_its_own(
     environment: dict[str, str], offered: list[str]
 ) -> None:
     settings = Settings.read(environment, names.ALL)
     assert [offer.name for offer in Defaults().register_authenticators(settings)] == offered
+
+
+async def test_each_key_that_the_gateway_pays_with_is_its_owners() -> None:
+    environment = {"ANTHROPIC_API_KEY": "sk-ant-a", "ANTHROPIC_API_KEYS": "sk-ant-b,sk-ant-c"}
+    settings = Settings.read(environment, names.ALL)
+    _, owner, *_ = Defaults().register_authenticators(settings)
+    async with owner.open() as authenticator:
+        for key in ("sk-ant-a", "sk-ant-b", "sk-ant-c"):
+            assert await authenticator.authenticate(credential(key)) is OWNER
+        assert await authenticator.authenticate(credential("sk-ant-b,sk-ant-c")) is None
 
 
 async def test_an_offer_of_the_defaults_opens_into_what_recognises() -> None:

@@ -255,9 +255,10 @@ def test_this_machines_own_names_are_answered() -> None:
     [
         ({}, True),
         ({"ANTHROPIC_API_KEY": "sk-ant-x"}, False),
+        ({"ANTHROPIC_API_KEYS": "sk-ant-x,sk-ant-y"}, False),
         ({"ANTHROPIC_AUTH_TOKEN": "t"}, False),
     ],
-    ids=["nothing", "key", "token"],
+    ids=["nothing", "key", "keys", "token"],
 )
 def test_without_a_key_of_its_own_it_is_a_demo(environment: dict[str, str], demo: bool) -> None:
     assert built(**environment).demo is demo

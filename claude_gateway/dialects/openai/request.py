@@ -45,12 +45,16 @@ NOTHING: Sequence[object] = (None, [], {})
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What does not depend on the model that will answer."""
+    """What does not depend on the model that will answer.
+
+    `affinity` is the client's own name for what shares a cache; OpenAI routes by it, too.
+    """
 
     fields: Mapping[str, object]
     model: str | None
     stream: bool
     include_usage: bool
+    affinity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ def read(fields: Mapping[str, object]) -> ChatRequest:
         optional(fields, "model", str),
         bool(optional(fields, "stream", bool)),
         bool(optional(options, "include_usage", bool, "stream_options.")),
+        optional(fields, "prompt_cache_key", str) or "",
     )
 
 

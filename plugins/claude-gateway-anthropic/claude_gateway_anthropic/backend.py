@@ -15,27 +15,27 @@ from claude_gateway import (
     Health,
     ModelInfo,
     ModelRequest,
-    UpstreamError,
     shipped_models,
 )
-from claude_gateway_anthropic.failures import from_response, malformed
+from claude_gateway_anthropic.balanced import SeveralKeys
+from claude_gateway_anthropic.calls import COUNT_TOKENS, MESSAGES, Calls, OneAccount
+from claude_gateway_anthropic.failures import malformed
 from claude_gateway_anthropic.headers import HeaderWriter, shown
+from claude_gateway_anthropic.keys import KeyRing
 from claude_gateway_anthropic.listing import list_models
 from claude_gateway_anthropic.reader import EventReader
 from claude_gateway_anthropic.settings import Account
 from claude_gateway_anthropic.surrogates import mended, parse
-from claude_gateway_anthropic.transport import Reply, Transport, open_transport
-
-OK, UNAUTHORIZED = 200, 401
-MESSAGES, COUNT_TOKENS, MODELS = "/v1/messages", "/v1/messages/count_tokens", "/v1/models?limit=1"
+from claude_gateway_anthropic.transport import Transport, open_transport
 
 
 class AnthropicBackend:
     """Claude's models over one pool of connections."""
 
-    def __init__(self, transport: Transport, headers: HeaderWriter) -> None:
+    def __init__(self, transport: Transport, calls: Calls) -> None:
         self._transport = transport
-        self._headers = headers
+        self._calls = calls
+        self._send = calls.send
         self._models = shipped_models()
 
     @property
@@ -49,9 +49,9 @@ class AnthropicBackend:
 
     async def list_models(self) -> Sequence[ModelInfo]:
         """Ask upstream; without a key of the gateway's own there is nobody to ask as."""
-        if not self._headers.pays:
+        if not self._calls.pays:
             return self._models
-        return await list_models(self._transport, self._headers.plain())
+        return await list_models(self._transport, self._calls.plain())
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Event]:
         """As `stream_batches`, one by one."""
@@ -84,18 +84,8 @@ class AnthropicBackend:
         return await self._whole(COUNT_TOKENS, request)
 
     async def check_health(self) -> Health:
-        """Ask for one model: it needs the network and a key that works, and costs nothing."""
-        try:
-            reply = await self._transport.send("GET", MODELS, None, self._headers.plain())
-            try:
-                await reply.read()
-            finally:
-                reply.close()
-        except UpstreamError as exc:
-            return Health(False, exc.message)
-        # Without a key a refusal is all there is to hear, and it takes a working network, too.
-        fine = reply.status == OK or (reply.status == UNAUTHORIZED and not self._headers.pays)
-        return Health(fine, f"GET /v1/models answered {reply.status}")
+        """Look whether upstream can be reached, and whether a key works."""
+        return await self._calls.check_health()
 
     async def _whole(self, path: str, request: ModelRequest) -> Answer:
         reply = await self._send(path, request, stream=False)
@@ -108,24 +98,17 @@ class AnthropicBackend:
             raise malformed("the answer has no content")
         return Answer(body, message, shown(reply.headers))
 
-    async def _send(self, path: str, request: ModelRequest, *, stream: bool) -> Reply:
-        headers = self._headers.write(request)
-        reply = await self._transport.send("POST", path, _body(request, path, stream), headers)
-        if reply.status == OK:
-            return reply
-        try:
-            body = await reply.read()
-        finally:
-            reply.close()
-        own = request.upstream_key is not None
-        raise from_response(reply.status, body, reply.headers, own_key=own)
-
 
 @asynccontextmanager
 async def open_backend(account: Account) -> AsyncGenerator[AnthropicBackend]:
     """Open the pool and put the backend on it."""
+    headers = HeaderWriter(account)
     async with open_transport(account) as transport:
-        yield AnthropicBackend(transport, HeaderWriter(account))
+        calls: Calls = OneAccount(transport, headers)
+        if account.more_keys:
+            ring = KeyRing((account.api_key, *account.more_keys))
+            calls = SeveralKeys(transport, headers, ring)
+        yield AnthropicBackend(transport, calls)
 
 
 def _read(body: bytes) -> tuple[bytes, Mapping[str, object]]:
@@ -141,13 +124,3 @@ def _read(body: bytes) -> tuple[bytes, Mapping[str, object]]:
     if not isinstance(message, dict):
         raise malformed("the answer is not a JSON object")
     return body, message
-
-
-def _body(request: ModelRequest, path: str, stream: bool) -> bytes:
-    """Write the body; equal requests give equal bytes, which is what the prompt cache goes by."""
-    if request.raw is not None:
-        return request.raw
-    body: Mapping[str, object] = {"model": request.model, **request.params}
-    if path == MESSAGES and stream:
-        body = {**body, "stream": True}
-    return orjson.dumps(body)

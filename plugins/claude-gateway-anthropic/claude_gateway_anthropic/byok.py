@@ -42,7 +42,8 @@ class BringYourOwn:
     ) -> None:
         self._transport = transport
         self._headers = HeaderWriter(account)
-        self._ours = tuple(key for key in (account.api_key, account.auth_token) if key)
+        ours = (account.api_key, *account.more_keys, account.auth_token)
+        self._ours = tuple(key for key in ours if key)
         self._good = Remembered(GOOD_FOR, MOST_REMEMBERED, clock)
         self._bad = Remembered(BAD_FOR, MOST_REMEMBERED, clock)
         self._checks: dict[bytes, asyncio.Task[bool]] = {}

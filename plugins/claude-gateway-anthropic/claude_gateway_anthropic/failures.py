@@ -65,7 +65,7 @@ def from_response(
         # Not the caller's fault; a 401 here would log their app out.
         return UpstreamError(
             f"Anthropic does not accept the gateway's key ({status}). Whoever runs this gateway "
-            "must check ANTHROPIC_API_KEY.",
+            "must check ANTHROPIC_API_KEY and ANTHROPIC_API_KEYS.",
             code="upstream_auth_error",
             should_retry=False,
         )

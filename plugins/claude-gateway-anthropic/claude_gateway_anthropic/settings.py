@@ -10,6 +10,7 @@ from claude_gateway import Secret, Setting, Settings
 SECTION = "Claude"
 DEFAULT_URL = "https://api.anthropic.com"
 DAY = 86_400.0
+NONE = Secret("")
 TRANSPORTS = ("lean", "aiohttp", "sdk")
 
 
@@ -94,7 +95,10 @@ ALL: tuple[Setting[object], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who pays upstream, and how to get there. Times are in seconds."""
+    """Who pays upstream, and how to get there. Times are in seconds.
+
+    `more_keys` stand beside `api_key`, which is set then.
+    """
 
     base_url: str
     api_key: Secret = field(repr=False)
@@ -105,20 +109,24 @@ class Account:
     timeout: float
     transport: str
     bring_your_own: bool
+    more_keys: tuple[Secret, ...] = field(default=(), repr=False)
 
 
 def account(settings: Settings) -> Account:
     """Gather what the backend needs. The keys are settings of the core, which knows its owner."""
     core = {setting.name: setting for setting in settings}
 
-    def secret(name: str) -> Secret:
-        value = settings[core[name]] if name in core else None
-        return value if isinstance(value, Secret) else Secret("")
+    def secrets(name: str) -> tuple[Secret, ...]:
+        value = settings[core[name]] if name in core else ()
+        several = value if isinstance(value, tuple) else (value,)
+        return tuple(key for key in several if isinstance(key, Secret) and key)
 
+    keys = tuple(dict.fromkeys((*secrets("ANTHROPIC_API_KEY"), *secrets("ANTHROPIC_API_KEYS"))))
     return Account(
         base_url=settings[BASE_URL],
-        api_key=secret("ANTHROPIC_API_KEY"),
-        auth_token=secret("ANTHROPIC_AUTH_TOKEN"),
+        api_key=next(iter(keys), NONE),
+        more_keys=keys[1:],
+        auth_token=next(iter(secrets("ANTHROPIC_AUTH_TOKEN")), NONE),
         version=settings[VERSION],
         betas=settings[BETAS],
         connect_timeout=settings[CONNECT_TIMEOUT],

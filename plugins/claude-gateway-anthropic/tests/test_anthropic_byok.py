@@ -27,7 +27,8 @@ from claude_gateway.testing import FakeAnthropic, Hang, Reply
 from claude_gateway.testing.wire import error
 
 MODELS = "/v1/models"
-GOOD, BAD, OURS, OUR_TOKEN = "sk-ant-good", "sk-ant-bad", "sk-ant-ours", "sk-ant-token"
+GOOD, BAD = "sk-ant-good", "sk-ant-bad"
+OURS, OURS_TOO, OUR_TOKEN = "sk-ant-ours", "sk-ant-ours-too", "sk-ant-token"
 MakeAccount: TypeAlias = Callable[..., Account]
 
 
@@ -53,7 +54,12 @@ def clock() -> Clock:
 async def byok(
     upstream: FakeAnthropic, account: MakeAccount, clock: Clock
 ) -> AsyncGenerator[BringYourOwn]:
-    ours = account(upstream.url, api_key=Secret(OURS), auth_token=Secret(OUR_TOKEN))
+    ours = account(
+        upstream.url,
+        api_key=Secret(OURS),
+        more_keys=(Secret(OURS_TOO),),
+        auth_token=Secret(OUR_TOKEN),
+    )
     async with open_transport(ours) as transport:
         byok = BringYourOwn(transport, ours, clock)
         yield byok
@@ -129,7 +135,7 @@ lean_only = pytest.mark.parametrize("kind", ["lean"])
 
 
 @lean_only
-@pytest.mark.parametrize("key", ["", "gw-key", "SK-ANT-good", "sk-an", OURS, OUR_TOKEN])
+@pytest.mark.parametrize("key", ["", "gw-key", "SK-ANT-good", "sk-an", OURS, OURS_TOO, OUR_TOKEN])
 async def test_other_keys_and_our_own_are_for_others_to_recognise(
     byok: BringYourOwn, upstream: FakeAnthropic, key: str
 ) -> None:

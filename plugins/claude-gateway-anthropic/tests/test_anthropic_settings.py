@@ -7,12 +7,16 @@ from claude_gateway_anthropic.settings import account
 from claude_gateway import Secret, Setting, Settings
 
 API_KEY = Setting("ANTHROPIC_API_KEY", Secret, Secret(""), "")
+NO_KEYS: tuple[Secret, ...] = ()
+API_KEYS = Setting(
+    "ANTHROPIC_API_KEYS", lambda raw: tuple(Secret(key) for key in raw.split(",")), NO_KEYS, ""
+)
 AUTH_TOKEN = Setting("ANTHROPIC_AUTH_TOKEN", Secret, Secret(""), "")
 BYOK = Setting("GATEWAY_BYOK", "true".__eq__, False, "")
 
 
 def settings(**environment: str) -> Settings:
-    core: list[Setting[object]] = [API_KEY, AUTH_TOKEN, BYOK]
+    core: list[Setting[object]] = [API_KEY, API_KEYS, AUTH_TOKEN, BYOK]
     return Settings.read(environment, [*core, *plugin.register_settings()])
 
 
@@ -22,6 +26,7 @@ def settings(**environment: str) -> Settings:
         ({}, [], []),
         ({"ANTHROPIC_TRANSPORT": "sdk"}, [], []),
         ({"ANTHROPIC_API_KEY": "k"}, ["anthropic"], []),
+        ({"ANTHROPIC_API_KEYS": "k,l"}, ["anthropic"], []),
         ({"ANTHROPIC_AUTH_TOKEN": "t"}, ["anthropic"], []),
         ({"GATEWAY_BYOK": "true"}, ["anthropic"], ["bring-your-own-key"]),
         ({"GATEWAY_BYOK": "false"}, [], []),
@@ -33,6 +38,23 @@ def test_it_offers_what_can_be_paid_for(
     given = settings(**environment)
     assert [offer.name for offer in plugin.register_model_backends(given)] == backends
     assert [offer.name for offer in plugin.register_authenticators(given)] == authenticators
+
+
+@pytest.mark.parametrize(
+    ("environment", "keys"),
+    [
+        ({"ANTHROPIC_API_KEY": "a", "ANTHROPIC_API_KEYS": "b,a,c"}, ["a", "b", "c"]),
+        ({"ANTHROPIC_API_KEYS": "b,c,b"}, ["b", "c"]),
+        ({"ANTHROPIC_API_KEY": "a"}, ["a"]),
+        ({}, [""]),
+    ],
+)
+def test_all_keys_are_one_list_without_repetitions(
+    environment: dict[str, str], keys: list[str]
+) -> None:
+    ours = account(settings(**environment))
+    assert [key.reveal() for key in (ours.api_key, *ours.more_keys)] == keys
+    assert "more_keys" not in repr(ours)
 
 
 def test_without_settings_everything_has_its_default() -> None:

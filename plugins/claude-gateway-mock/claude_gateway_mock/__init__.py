@@ -17,7 +17,8 @@ from claude_gateway_mock.steps import LONGEST_PACE_MS
 __all__ = ["MOCK", "MockBackend", "Rule", "parse_rules", "plugin", "script"]
 
 SECTION = "Mock backend"
-CREDENTIALS, BRING_YOUR_OWN = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"), "GATEWAY_BYOK"
+CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEYS", "ANTHROPIC_AUTH_TOKEN")
+BRING_YOUR_OWN = "GATEWAY_BYOK"
 
 
 def milliseconds(raw: str) -> float:

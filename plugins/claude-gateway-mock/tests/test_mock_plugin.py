@@ -9,12 +9,15 @@ from claude_gateway_mock import MOCK, MockBackend, plugin
 from claude_gateway import ModelBackend, Setting, Settings, shipped_models
 
 API_KEY = Setting("ANTHROPIC_API_KEY", str, "", "")
+API_KEYS = Setting("ANTHROPIC_API_KEYS", str, "", "")
 AUTH_TOKEN = Setting("ANTHROPIC_AUTH_TOKEN", str, "", "")
 BYOK = Setting("GATEWAY_BYOK", {"true": True, "false": False}.__getitem__, False, "")
 
+CORE: tuple[Setting[object], ...] = (API_KEY, API_KEYS, AUTH_TOKEN, BYOK)
+
 
 def settings(**environment: str) -> Settings:
-    return Settings.read(environment, [API_KEY, AUTH_TOKEN, BYOK, *plugin.register_settings()])
+    return Settings.read(environment, [*CORE, *plugin.register_settings()])
 
 
 async def opened(environment: Mapping[str, str]) -> ModelBackend | None:
@@ -33,7 +36,9 @@ async def test_without_a_credential_it_serves_every_model() -> None:
     assert not backend.serves("gpt-4")
 
 
-@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"])
+@pytest.mark.parametrize(
+    "name", ["ANTHROPIC_API_KEY", "ANTHROPIC_API_KEYS", "ANTHROPIC_AUTH_TOKEN"]
+)
 async def test_with_a_credential_it_offers_nothing(name: str) -> None:
     assert await opened({name: "sk-ant-x"}) is None
 

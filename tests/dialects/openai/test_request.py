@@ -53,6 +53,8 @@ def test_what_does_not_depend_on_the_model_is_read_first() -> None:
     assert (asked.model, asked.stream, asked.include_usage) == ("m", True, True)
     plain = read({"model": None, "stream": None, "stream_options": None, "n": None})
     assert (plain.model, plain.stream, plain.include_usage) == (None, False, False)
+    assert plain.affinity == ""
+    assert read({"prompt_cache_key": "k"}).affinity == "k"
 
 
 @pytest.mark.parametrize("count", [0, 2, 128, -1])
