@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from claude_gateway.dialects.fields import optional, wrong
+from claude_gateway.dialects.fields import wrong
+from claude_gateway.dialects.openai.caching import THOUGHTS
 from claude_gateway.types.models import ModelInfo
 
 LEVELS: Mapping[str, str] = {
@@ -28,30 +29,29 @@ SMALLEST_BUDGET = 1024
 
 
 def effort(
-    fields: Mapping[str, object],
+    asked: str | None,
+    path: str,
     model: ModelInfo,
     params: Mapping[str, object],
     ignored: list[str],
 ) -> dict[str, object]:
-    """Translate `reasoning_effort` to `thinking` or `output_config`; `params` are the others."""
-    asked = optional(fields, "reasoning_effort", str)
+    """Translate a level of effort to `thinking` or `output_config`; `params` are the others."""
     if asked is None:
         return {}
     if asked not in LEVELS and asked != "none":
-        wrong(
-            "reasoning_effort",
-            f"must be one of none, {', '.join(LEVELS)}",
-            code="unsupported_value",
-        )
+        wrong(path, f"must be one of none, {', '.join(LEVELS)}", code="unsupported_value")
     if model.thinking == "none":
-        ignored.append("reasoning_effort")
+        ignored.append(path)
         return {}
     if model.thinking == "manual":
-        return {} if asked == "none" else _by_budget(asked, params, ignored)
+        thinking = {} if asked == "none" else _by_budget(asked, params)
+        if asked != "none" and not thinking:
+            ignored.append(path)
+        return thinking
     if asked == "none" and model.thinking != "always":
         return {"thinking": {"type": model.no_thinking}}
     if not model.efforts:
-        ignored.append("reasoning_effort")
+        ignored.append(path)
         return {}
     return {"output_config": {"effort": _level(LEVELS.get(asked, "low"), model)}}
 
@@ -63,26 +63,33 @@ def _level(asked: str, model: ModelInfo) -> str:
     return lower[-1] if lower else model.efforts[0]
 
 
-def _by_budget(asked: str, params: Mapping[str, object], ignored: list[str]) -> dict[str, object]:
+def _by_budget(asked: str, params: Mapping[str, object]) -> dict[str, object]:
     most = params.get("max_tokens")
     room = most // 2 if isinstance(most, int) else 0
     if room < SMALLEST_BUDGET or _forbids_thinking(params):
-        ignored.append("reasoning_effort")
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": min(BUDGETS[asked], room)}}
 
 
 def _forbids_thinking(params: Mapping[str, object]) -> bool:
-    """Thinking by budget goes with no sampling, no forced call and no results of calls.
+    """Thinking by budget goes with no sampling and no forced call.
 
-    Results would have to follow a turn that begins with its thinking, and a chat history has none.
+    Nor with results of calls, unless the turn that made the calls begins with its thinking.
     """
     choice = params.get("tool_choice")
     forced = isinstance(choice, dict) and choice.get("type") in ("any", "tool")
-    return forced or "temperature" in params or "top_p" in params or _answers_calls(params)
+    return forced or "temperature" in params or "top_p" in params or _forgot_thinking(params)
 
 
-def _answers_calls(params: Mapping[str, object]) -> bool:
+def _forgot_thinking(params: Mapping[str, object]) -> bool:
     messages = params.get("messages")
-    content = messages[-1].get("content") if isinstance(messages, list) and messages else None
-    return isinstance(content, list) and any(b.get("type") == "tool_result" for b in content)
+    before, last = [None, None, *messages][-2:] if isinstance(messages, list) else (None, None)
+    if not any(block.get("type") == "tool_result" for block in _blocks(last)):
+        return False
+    first = next(iter(_blocks(before)), {})
+    return first.get("type") not in THOUGHTS
+
+
+def _blocks(message: object) -> list[dict[str, object]]:
+    content = message.get("content") if isinstance(message, dict) else None
+    return content if isinstance(content, list) else []

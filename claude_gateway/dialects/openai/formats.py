@@ -59,24 +59,40 @@ def output_format(fields: Mapping[str, object], ignored: list[str]) -> Shape | N
     asked = optional(fields, "response_format", dict)
     if asked is None:
         return None
-    kind = required(asked, "type", str, "response_format.")
-    if kind not in KINDS:
-        wrong(
-            "response_format.type", f"must be one of {', '.join(KINDS)}", code="unsupported_value"
-        )
-    if kind == "text":
-        return None
-    if kind == "json_object":
-        return Shape(ANY_OBJECT, words=f"Answer with one JSON object {ONLY}")
+    if format_kind(asked, "response_format") != "json_schema":
+        return loose(asked)
     given = required(asked, "json_schema", dict, "response_format.")
-    schema = passed_on(given, "schema", "response_format.json_schema.")
+    return fitting(given, "response_format.json_schema", ignored, "response_format")
+
+
+def format_kind(asked: Mapping[str, object], path: str) -> str:
+    """Return the type of a format, which must be one of those that there are."""
+    found = required(asked, "type", str, f"{path}.")
+    if found not in KINDS:
+        wrong(f"{path}.type", f"must be one of {', '.join(KINDS)}", code="unsupported_value")
+    return found
+
+
+def loose(asked: Mapping[str, object]) -> Shape | None:
+    """Return the shape of a format without a schema."""
+    if asked.get("type") == "text":
+        return None
+    return Shape(ANY_OBJECT, words=f"Answer with one JSON object {ONLY}")
+
+
+def fitting(given: Mapping[str, object], path: str, ignored: list[str], name: str) -> Shape:
+    """Return the shape that the `schema` in `given` describes.
+
+    When upstream cannot promise it, the parameter `name` is `ignored` and the model asked in words.
+    """
+    schema = passed_on(given, "schema", f"{path}.")
     if not schema:
         return Shape({}, words=f"Answer with one JSON value {ONLY}")
     try:
         _check_references(schema)
         return Shape(schema, {"type": "json_schema", "schema": _schema(schema)})
     except _Inexpressible:
-        ignored.append("response_format")
+        ignored.append(name)
     written = sse.compact(schema).decode()
     return Shape(schema, words=f"Answer with JSON that fits this JSON Schema {ONLY}\n\n{written}")
 

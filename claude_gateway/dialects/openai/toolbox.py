@@ -23,13 +23,24 @@ class Toolbox:
     words: str = ""
 
 
+NO_TOOLS = Toolbox({}, {})
+
+
 def toolbox(
-    fields: Mapping[str, object], model: ModelInfo, called: Iterable[str], ignored: list[str]
+    fields: Mapping[str, object],
+    model: ModelInfo,
+    called: Iterable[str],
+    ignored: list[str],
+    *,
+    flat: bool = False,
 ) -> Toolbox:
-    """Translate everything about tools; `called` are the names in the history."""
-    declared = tools(optional(fields, "tools", list) or [])
-    offered, asked = allowed(declared, fields.get("tool_choice"))
-    chosen = choice(asked, offered)
+    """Translate everything about tools; `called` are the names in the history.
+
+    `flat` says how functions are declared, see `tools`.
+    """
+    declared = tools(optional(fields, "tools", list) or [], flat=flat)
+    offered, asked = allowed(declared, fields.get("tool_choice"), flat=flat)
+    chosen = choice(asked, offered, flat=flat)
     one_at_a_time = optional(fields, "parallel_tool_calls", bool) is False
     if not offered:
         # A history with calls needs the tools that were called, or upstream refuses it.

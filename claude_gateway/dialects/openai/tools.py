@@ -1,4 +1,8 @@
-"""Tools and the choice among them."""
+"""Tools and the choice among them.
+
+In chat the fields of a function have an object of their own; where they are `flat`, as in
+Responses, they stand beside the type.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,18 @@ from claude_gateway.dialects.openai.caching import breakpoint_of
 ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
 
 
-def tools(offered: Sequence[object]) -> list[dict[str, object]]:
+def tools(offered: Sequence[object], *, flat: bool = False) -> list[dict[str, object]]:
     """Translate function tools, in the client's order and still by the client's names."""
-    translated = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(offered)]
-    names = set()
-    for i, tool in enumerate(translated):
-        if tool["name"] in names:
-            wrong(f"tools[{i}].function.name", f"is used twice: {tool['name']!r}")
-        names.add(tool["name"])
-    return translated
+    translated: dict[object, dict[str, object]] = {}
+    for i, tool in enumerate(offered):
+        declared = expect(tool, dict, f"tools[{i}]")
+        function, path = _function(declared, f"tools[{i}]", flat=flat)
+        read = _tool(function, path)
+        if cache_control := breakpoint_of(declared, f"tools[{i}]"):
+            read["cache_control"] = cache_control
+        if translated.setdefault(read["name"], read) is not read:
+            wrong(f"{path}name", f"is used twice: {read['name']!r}")
+    return list(translated.values())
 
 
 def stand_ins(names: Iterable[str]) -> list[dict[str, object]]:
@@ -35,23 +42,25 @@ def tool_name(function: Mapping[str, object], path: str) -> str:
 
 
 def allowed(
-    offered: list[dict[str, object]], asked: object
+    offered: list[dict[str, object]], asked: object, *, flat: bool = False
 ) -> tuple[list[dict[str, object]], object]:
     """Keep the tools that `tool_choice` allows, and return what it says beyond that."""
     if not isinstance(asked, dict) or asked.get("type") != "allowed_tools":
         return offered, asked
-    path = "tool_choice.allowed_tools"
-    rule = required(asked, "allowed_tools", dict, "tool_choice.")
-    mode = required(rule, "mode", str, f"{path}.")
+    rule, path = _inside(asked, "allowed_tools", "tool_choice", flat=flat)
+    mode = required(rule, "mode", str, path)
     if mode not in ("auto", "required"):
-        wrong(f"{path}.mode", "must be auto or required")
+        wrong(f"{path}mode", "must be auto or required")
     names = set()
-    for i, entry in enumerate(required(rule, "tools", list, f"{path}.")):
-        names.add(_picked(expect(entry, dict, f"{path}.tools[{i}]"), offered, f"{path}.tools[{i}]"))
+    for i, entry in enumerate(required(rule, "tools", list, path)):
+        where = f"{path}tools[{i}]"
+        names.add(_picked(expect(entry, dict, where), offered, where, flat=flat))
     return [tool for tool in offered if tool["name"] in names], mode
 
 
-def choice(asked: object, offered: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def choice(
+    asked: object, offered: Sequence[Mapping[str, object]], *, flat: bool = False
+) -> dict[str, object]:
     """Translate `tool_choice`."""
     words = {None: "auto", "auto": "auto", "none": "none", "required": "any"}
     if asked is None or isinstance(asked, str):
@@ -60,34 +69,44 @@ def choice(asked: object, offered: Sequence[Mapping[str, object]]) -> dict[str, 
         if asked == "required" and not offered:
             wrong("tool_choice", "requires a call, and there are no tools to call")
         return {"type": words[asked]}
-    name = _picked(expect(asked, dict, "tool_choice"), offered, "tool_choice")
+    name = _picked(expect(asked, dict, "tool_choice"), offered, "tool_choice", flat=flat)
     return {"type": "tool", "name": name}
 
 
-def _picked(entry: Mapping[str, object], offered: Sequence[Mapping[str, object]], path: str) -> str:
+def _picked(
+    entry: Mapping[str, object], offered: Sequence[Mapping[str, object]], path: str, *, flat: bool
+) -> str:
     """Return the name of the tool that is meant, which must be there."""
-    if entry.get("type") != "function":
-        wrong(f"{path}.type", "must be 'function'", code="unsupported_value")
-    function = required(entry, "function", dict, f"{path}.")
-    name = required(function, "name", str, f"{path}.function.")
+    function, path = _function(entry, path, flat=flat)
+    name = required(function, "name", str, path)
     if name not in [tool["name"] for tool in offered]:
-        wrong(f"{path}.function.name", f"names {name[:100]!r}, which is not in tools")
+        wrong(f"{path}name", f"names {name[:100]!r}, which is not in tools")
     return name
 
 
-def _tool(tool: object, path: str) -> dict[str, object]:
-    declared = expect(tool, dict, path)
-    if declared.get("type") != "function":
+def _function(
+    entry: Mapping[str, object], path: str, *, flat: bool
+) -> tuple[Mapping[str, object], str]:
+    if entry.get("type") != "function":
         wrong(f"{path}.type", "must be 'function'", code="unsupported_value")
-    function = required(declared, "function", dict, f"{path}.")
-    name = tool_name(function, f"{path}.function.")
-    translated: dict[str, object] = {"name": name}
-    if description := optional(function, "description", str, f"{path}.function."):
+    return _inside(entry, "function", path, flat=flat)
+
+
+def _inside(
+    entry: Mapping[str, object], key: str, path: str, *, flat: bool
+) -> tuple[Mapping[str, object], str]:
+    """Return where the fields are, and what their paths begin with."""
+    if flat:
+        return entry, f"{path}."
+    return required(entry, key, dict, f"{path}."), f"{path}.{key}."
+
+
+def _tool(function: Mapping[str, object], path: str) -> dict[str, object]:
+    translated: dict[str, object] = {"name": tool_name(function, path)}
+    if description := optional(function, "description", str, path):
         translated["description"] = description
-    schema = passed_on(function, "parameters", f"{path}.function.") or ANYTHING
+    schema = passed_on(function, "parameters", path) or ANYTHING
     translated["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
-    if (strict := optional(function, "strict", bool, f"{path}.function.")) is not None:
+    if (strict := optional(function, "strict", bool, path)) is not None:
         translated["strict"] = strict
-    if cache_control := breakpoint_of(declared, path):
-        translated["cache_control"] = cache_control
     return translated

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claude_gateway.dialects.fields import parse_object
-from claude_gateway.dialects.openai.request import REPORTED, Translated, read, translate
+from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.dialects.openai.request import REPORTED, read, translate
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.table import shipped_models
 from claude_gateway.types.models import ModelInfo

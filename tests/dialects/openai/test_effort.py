@@ -16,9 +16,9 @@ PLAIN: dict[str, object] = {"max_tokens": 64_000, "messages": [{"role": "user", 
 RESULT = {"type": "tool_result", "tool_use_id": "a"}
 
 
-def asked(level: object, model: ModelInfo, **params: object) -> tuple[object, list[str]]:
+def asked(level: str | None, model: ModelInfo, **params: object) -> tuple[object, list[str]]:
     ignored: list[str] = []
-    return effort({"reasoning_effort": level}, model, {**PLAIN, **params}, ignored), ignored
+    return effort(level, "reasoning_effort", model, {**PLAIN, **params}, ignored), ignored
 
 
 @pytest.mark.parametrize("model", [ADAPTIVE, ALWAYS, MANUAL, ModelInfo("claude-next")])
@@ -134,9 +134,29 @@ def test_of_an_unknown_model_nothing_is_asked(level: str) -> None:
     assert asked(level, ModelInfo("claude-next")) == ({}, ["reasoning_effort"])
 
 
-@pytest.mark.parametrize("level", ["extreme", "", 5, {"effort": "low"}])
+@pytest.mark.parametrize("level", ["extreme", "", "None"])
 @pytest.mark.parametrize("model", [ADAPTIVE, ModelInfo("claude-next")])
-def test_a_level_that_does_not_exist_is_refused(level: object, model: ModelInfo) -> None:
+def test_a_level_that_does_not_exist_is_refused(level: str, model: ModelInfo) -> None:
     with pytest.raises(InvalidRequest) as failure:
         asked(level, model)
     assert failure.value.param == "reasoning_effort"
+
+
+@pytest.mark.parametrize(
+    ("first", "sent", "ignored"),
+    [
+        ({"type": "thinking", "thinking": "", "signature": "c2ln"}, 32_000, []),
+        ({"type": "redacted_thinking", "data": "x"}, 32_000, []),
+        ({"type": "text", "text": "Hm"}, None, ["reasoning_effort"]),
+    ],
+)
+def test_t05_after_results_an_old_model_thinks_on_where_its_thinking_came_back(
+    first: dict[str, object], sent: int | None, ignored: list[str]
+) -> None:
+    call = {"type": "tool_use", "id": "a", "name": "look", "input": {}}
+    messages = [
+        *({"role": "user", "content": "Hi"}, {"role": "assistant", "content": [first, call]}),
+        {"role": "user", "content": [RESULT]},
+    ]
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": sent}} if sent else {}
+    assert asked("high", MANUAL, messages=messages) == (thinking, ignored)

@@ -311,8 +311,11 @@ def test_arguments_must_be_an_object(arguments: str) -> None:
         (assistant("", {"type": "custom"}), "messages[1].tool_calls[0].type"),
         (assistant("", {"type": "function"}), "messages[1].tool_calls[0].function"),
         (assistant("", {"function": 5}), "messages[1].tool_calls[0].function"),
-        (assistant("", {"function": {}}), "messages[1].tool_calls[0].function.name"),
-        (assistant("", {"function": {"name": ""}}), "messages[1].tool_calls[0].function.name"),
+        (assistant("", {"id": "a", "function": {}}), "messages[1].tool_calls[0].function.name"),
+        (
+            assistant("", {"id": "a", "function": {"name": ""}}),
+            "messages[1].tool_calls[0].function.name",
+        ),
         (assistant("", {"function": {"name": "a"}}), "messages[1].tool_calls[0].id"),
         (assistant("", {**call("a"), "id": 5}), "messages[1].tool_calls[0].id"),
         (assistant("", call("a", {"n": 1})), "messages[1].tool_calls[0].function.arguments"),

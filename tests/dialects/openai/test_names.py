@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.names import NAME, renamed, upstream_name
-from claude_gateway.dialects.openai.request import Translated, read, translate
+from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.dialects.openai.request import read, translate
 from claude_gateway.dialects.openai.stream import ChatStream
 from claude_gateway.types.events import BlockStart, MessageStart
 from claude_gateway.types.models import ModelInfo

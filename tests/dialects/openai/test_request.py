@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from claude_gateway.dialects.openai.request import REPORTED, Translated, read, translate
+from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.dialects.openai.request import REPORTED, read, translate
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.types.models import ModelInfo
 

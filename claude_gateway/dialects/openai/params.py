@@ -1,0 +1,169 @@
+"""Parameters of the Messages API, from what a request asks for in either of OpenAI's APIs.
+
+Nothing is sent upstream that the client did not ask for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from claude_gateway.dialects.fields import optional, wrong
+from claude_gateway.dialects.openai.caching import keep_prefixes
+from claude_gateway.dialects.openai.effort import effort
+from claude_gateway.dialects.openai.formats import Shape
+from claude_gateway.dialects.openai.toolbox import NO_TOOLS, Toolbox, toolbox
+from claude_gateway.dialects.openai.turns import Conversation
+from claude_gateway.types.models import ModelInfo
+
+NOTHING: Sequence[object] = (None, [], {})
+TOOL_FIELDS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the APIs say each in its own way.
+
+    `fields` are read for what both call the same; `effort` is the level and the name it goes by,
+    `ignored` are the client's parameters that have no place upstream.
+    """
+
+    fields: Mapping[str, object]
+    talk: Conversation
+    ignored: list[str]
+    shape: Shape | None
+    limit: int | None
+    effort: tuple[str | None, str]
+    stops: Sequence[str] = ()
+    flat_tools: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """Parameters for the Messages API, and the client's parameters that have no place in it.
+
+    `tool_names` holds the client's names of tools by upstream's, where upstream takes others;
+    `shape` is what the text of the answer must fit, if anything.
+    """
+
+    params: dict[str, object]
+    ignored: tuple[str, ...]
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+    shape: Shape | None = None
+
+
+def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translated:
+    """Put the parameters together for one model.
+
+    `auto_cache` sets cache breakpoints for clients that set none.
+    """
+    fields, talk, ignored, shape = asked.fields, asked.talk, asked.ignored, asked.shape
+    if shape and shape.words:
+        talk.system.append({"type": "text", "text": shape.words})
+    box = _box(asked, model)
+    most = model.max_tokens
+    params: dict[str, object] = {"max_tokens": min(asked.limit or most, most)}
+    if talk.system:
+        params["system"] = talk.system
+    params["messages"] = talk.messages
+    if asked.stops:
+        params["stop_sequences"] = asked.stops
+    params |= _sampling(fields, model, ignored)
+    params |= box.params
+    params |= _user(fields)
+    params |= _tier(fields, ignored)
+    level, name = asked.effort
+    params |= _output(shape, effort(level, name, model, params, ignored))
+    keep_prefixes(params, fields, auto=auto_cache)
+    if box.words:  # after the last breakpoint, for the next request will not say it again
+        _remind(params, talk.messages, box.words)
+    return Translated(params, tuple(sorted(ignored)), box.names, shape)
+
+
+def unlike(fields: Mapping[str, object], reported: Mapping[str, Sequence[object]]) -> list[str]:
+    """Name the parameters that ask for something which Claude does not have.
+
+    `reported` holds them, each with the values that ask for nothing special.
+    """
+    return [
+        key
+        for key, value in fields.items()
+        if key in reported and value not in NOTHING and value not in reported[key]
+    ]
+
+
+def limit(fields: Mapping[str, object], *names: str) -> int | None:
+    """Return how many tokens the answer may have: the first of these fields that says so."""
+    limits = []
+    for name in names:
+        asked = optional(fields, name, int)
+        if asked is not None:
+            if asked < 1:
+                wrong(name, "must be at least 1")
+            limits.append(asked)
+    return limits[0] if limits else None
+
+
+def _box(asked: Asked, model: ModelInfo) -> Toolbox:
+    called = asked.talk.tool_names
+    if not called and TOOL_FIELDS.isdisjoint(asked.fields):
+        return NO_TOOLS
+    return toolbox(asked.fields, model, called, asked.ignored, flat=asked.flat_tools)
+
+
+def _remind(params: dict[str, object], messages: list[dict[str, object]], words: str) -> None:
+    """Say something at the very end, where it changes no prefix that may be cached."""
+    last, said = messages[-1], {"type": "text", "text": words}
+    if last["role"] == "assistant":
+        system = params.get("system")
+        params["system"] = [*(system if isinstance(system, list) else ()), said]
+        return
+    content = last["content"]
+    before = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    messages[-1] = {**last, "content": [*before, said]}
+
+
+def _user(fields: Mapping[str, object]) -> dict[str, object]:
+    """Name the user upstream by a digest: their name is nobody's business there."""
+    names = [optional(fields, key, str) for key in ("safety_identifier", "user")]
+    user = names[0] or names[1]
+    return {"metadata": {"user_id": hashlib.sha256(user.encode()).hexdigest()}} if user else {}
+
+
+def _sampling(
+    fields: Mapping[str, object], model: ModelInfo, ignored: list[str]
+) -> dict[str, object]:
+    """Pass temperature or top_p on, never both and never to a model that refuses them."""
+    sampling: dict[str, object] = {}
+    for key, most in (("temperature", 2), ("top_p", 1)):
+        value = optional(fields, key, float)
+        if value is None:
+            continue
+        if not 0 <= value <= most:
+            wrong(key, f"must be between 0 and {most}")
+        if not model.sampling or sampling:
+            ignored.append(key)
+        else:
+            sampling[key] = min(value, 1)
+    return sampling
+
+
+def _tier(fields: Mapping[str, object], ignored: list[str]) -> dict[str, object]:
+    asked = optional(fields, "service_tier", str)
+    tiers = {"auto": "auto", "default": "standard_only"}
+    if asked is None:
+        return {}
+    if asked not in tiers:
+        ignored.append("service_tier")
+        return {}
+    return {"service_tier": tiers[asked]}
+
+
+def _output(shape: Shape | None, asked: dict[str, object]) -> dict[str, object]:
+    """Say what shape the answer must have beside how much to think, which is `asked`."""
+    if shape is None or shape.format is None:
+        return asked
+    level = asked.get("output_config")
+    config = {**level, "format": shape.format} if isinstance(level, dict) else {}
+    return {**asked, "output_config": config or {"format": shape.format}}
