@@ -1,0 +1,77 @@
+"""A request in one of OpenAI's dialects, translated for whichever model is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from claude_gateway.dialects.openai.completion import final_text
+from claude_gateway.dialects.openai.fitting import fits
+from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.errors import InvalidRequest
+from claude_gateway.models.catalogue import Resolved
+from claude_gateway.types.models import ModelInfo
+from claude_gateway.types.requests import ModelRequest
+from claude_gateway.web.gateway import PRINCIPAL
+
+IGNORED = "x-gateway-ignored-params"
+
+
+class Asked(Protocol):
+    """What a request asks for, whatever the model."""
+
+    @property
+    def stream(self) -> bool: ...
+
+    @property
+    def affinity(self) -> str: ...
+
+
+class Wanted:
+    """What is asked of a model; models differ in what they take."""
+
+    def __init__(
+        self, request: web.Request, asked: Asked, translate: Callable[[ModelInfo], Translated]
+    ) -> None:
+        self._asked = asked
+        self._translate = translate
+        self._strict = request.headers.get("x-gateway-strict", "").lower() == "true"
+        self._upstream_key = request[PRINCIPAL].upstream_key
+        self.headers: dict[str, str] = {}
+
+    def of(self, resolved: Resolved) -> ModelRequest:
+        """Translate for this model; `translated` and `headers` are about the one asked last."""
+        translated = self._translate(resolved.model)
+        if translated.ignored and self._strict:
+            raise _not_supported(translated.ignored)
+        self.translated = translated
+        self.headers.pop(IGNORED, None)
+        if translated.ignored:
+            self.headers[IGNORED] = ",".join(translated.ignored)
+        return ModelRequest(
+            resolved.model.id,
+            translated.params,
+            stream=self._asked.stream,
+            upstream_key=self._upstream_key,
+            affinity=self._asked.affinity,
+        )
+
+    async def judge(self, message: Mapping[str, object]) -> None:
+        """Say in the headers whether a whole answer has the shape that was asked for, if any."""
+        shape = self.translated.shape
+        if shape is not None and (text := final_text(message)) is not None:
+            # The schema is the client's and may be large; nobody else waits for it.
+            verdict = await asyncio.to_thread(fits, text, shape.schema)
+            self.headers["x-gateway-schema-valid"] = verdict
+
+
+def _not_supported(ignored: Sequence[str]) -> InvalidRequest:
+    return InvalidRequest(
+        f"Not supported by this model or gateway: {', '.join(ignored)}. Without x-gateway-strict "
+        "they would be ignored.",
+        code="unsupported_parameter",
+        param=ignored[0],
+    )
