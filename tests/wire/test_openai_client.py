@@ -14,7 +14,6 @@ from claude_gateway.testing.upstream import answering
 from claude_gateway.testing.wire import (
     MODEL,
     error,
-    error_event,
     stream,
     text,
     text_stream,
@@ -196,15 +195,6 @@ async def test_a_mistake_names_its_field(openai_client: openai.AsyncOpenAI) -> N
     assert caught.value.code
     assert caught.value.type == "invalid_request_error"
     assert caught.value.request_id == caught.value.response.headers["request-id"]
-
-
-async def test_t16_an_error_after_text_is_raised_by_the_client(
-    openai_client: openai.AsyncOpenAI, upstream: FakeAnthropic
-) -> None:
-    upstream.script(Stream([*text_stream("Hel")[:4], error_event()]))
-    with pytest.raises(openai.APIError) as caught:
-        await collect(openai_client)
-    assert caught.value.type == "overloaded_error"
 
 
 async def test_models_are_listed(openai_client: openai.AsyncOpenAI) -> None:
