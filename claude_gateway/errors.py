@@ -16,6 +16,7 @@ A message is a sentence its reader can act on, and never contains a key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -40,10 +41,12 @@ class GatewayError(Exception):
         param: str | None = None,
         retry_after: float | None = None,
         should_retry: bool | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         """`retry_after` is in seconds; `param` is the path of the field that was wrong.
 
-        `should_retry` overrides what the class says about trying the same call again.
+        `should_retry` overrides what the class says about trying the same call again. `details` are
+        JSON for programs: Anthropic's clients look for an `error_code` in them.
         """
         super().__init__(message)
         self.message = message
@@ -52,6 +55,7 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.should_retry = self.retryable if should_retry is None else should_retry
+        self.details = details
 
 
 class InvalidRequest(GatewayError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{6,}")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
@@ -11,3 +12,16 @@ _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
 def redacted(text: str) -> str:
     """Return `text` with everything that looks like a key masked. Costs two searches."""
     return _BEARER.sub(r"\1***", _KEY.sub("sk-***", text))
+
+
+def redacted_value(value: object) -> object:
+    """Return a JSON value with the keys in all of its strings masked."""
+    match value:
+        case str():
+            return redacted(value)
+        case Mapping():
+            return {redacted(str(name)): redacted_value(part) for name, part in value.items()}
+        case list() | tuple():
+            return [redacted_value(part) for part in value]
+        case _:
+            return value

@@ -25,5 +25,9 @@ def test_s11_keys_are_masked_and_words_are_not(text: str, shown: str) -> None:
 
 
 def test_s11_an_error_never_shows_a_key_that_upstream_repeated() -> None:
-    said = envelope(InvalidRequest("boom sk-ant-own"), "req_1")
+    details = {"why": ["\nsk-ant-own", {"sk-ant-own": "Bearer abcdefgh.own"}], "n": 1, "no": None}
+    said = envelope(InvalidRequest("boom sk-ant-own", details=details), "req_1")
     assert "own" not in str(said)
+    masked = {"why": ["\nsk-***", {"sk-***": "Bearer ***"}], "n": 1, "no": None}
+    assert isinstance(said["error"], dict)
+    assert said["error"]["details"] == masked

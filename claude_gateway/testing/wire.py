@@ -119,9 +119,10 @@ def message(
     }
 
 
-def error(type: str, message: str) -> dict[str, object]:  # noqa: A002  # the field's name
-    """The body of a failed request."""
-    return {"type": "error", "error": {"type": type, "message": message}, "request_id": "req_01"}
+def error(type: str, message: str, **details: object) -> dict[str, object]:  # noqa: A002  # the field's name
+    """The body of a failed request; `details` are for programs, such as an `error_code`."""
+    said = {"type": type, "message": message} | ({"details": details} if details else {})
+    return {"type": "error", "error": said, "request_id": "req_01"}
 
 
 def error_event(type: str = "overloaded_error", message: str = "Overloaded") -> bytes:  # noqa: A002

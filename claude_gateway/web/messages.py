@@ -52,8 +52,7 @@ def _others(
     request: web.Request, asked: native.MessagesRequest, resolved: Resolved
 ) -> Sequence[Alternative]:
     others = stand_ins(request, resolved, lambda other: _call(request, asked, other))
-    # Thinking is bound to the model that thought it; another one might refuse the conversation.
-    return () if others and native.has_thinking(asked) else others
+    return () if others and native.is_bound(asked) else others
 
 
 def _call(request: web.Request, asked: native.MessagesRequest, resolved: Resolved) -> ModelRequest:

@@ -64,6 +64,16 @@ async def test_models_are_listed_in_anthropics_shape(
     assert (await anthropic_client.models.retrieve(MODEL)).display_name
 
 
+async def test_what_upstream_says_for_programs_reaches_the_client(
+    anthropic_client: anthropic.AsyncAnthropic, upstream: FakeAnthropic
+) -> None:
+    upstream.always(Reply(404, error("not_found_error", "Gone.", error_code="thread_not_found")))
+    for call in (ask, listen):
+        with pytest.raises(anthropic.NotFoundError) as caught:
+            await call(anthropic_client)
+        assert caught.value.error_code == "thread_not_found"
+
+
 @pytest.mark.parametrize(
     ("said", "raised", "seen"),
     [

@@ -145,12 +145,18 @@ async def test_another_model_answers_and_it_is_said_which(
         assert (last.status >= 500, last.header("x-gateway-fallback")) == (True, None)
 
 
-async def test_a_conversation_with_thinking_stays_with_its_model(
-    env: dict[str, str], upstream: FakeAnthropic
+HI, GO_ON = {"role": "user", "content": "Hi"}, {"role": "user", "content": "Go on."}
+BOUND = {
+    "thinking": {"messages": [HI, {"role": "assistant", "content": [THOUGHT]}, GO_ON]},
+    "a thread": {"messages": [GO_ON], "thread": {"type": "continue", "previous_message_id": "m"}},
+}
+
+
+@pytest.mark.parametrize("bound", BOUND.values(), ids=BOUND)
+async def test_a_conversation_that_only_its_model_can_go_on_with_stays_there(
+    env: dict[str, str], upstream: FakeAnthropic, bound: dict[str, object]
 ) -> None:
-    turns = [{"role": "assistant", "content": [THOUGHT]}, {"role": "user", "content": "Go on."}]
-    asked = message_body(model="claude-sonnet-5-5")
-    body = asked | {"messages": [{"role": "user", "content": "Hi"}, *turns]}
+    body = message_body(model="claude-sonnet-5-5") | bound
     async with gateway_with(env, **FALLBACKS) as gateway:
         upstream.always(BUSY)
         refused(await ask(gateway.port, "POST", MESSAGES, body), 529, "overloaded")

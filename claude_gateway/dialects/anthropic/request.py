@@ -31,8 +31,18 @@ def read(body: bytes) -> MessagesRequest:
     return MessagesRequest(body, fields, model, bool(optional(fields, "stream", bool)))
 
 
-def has_thinking(request: MessagesRequest) -> bool:
-    """Whether an earlier turn holds thinking, which only the model that thought it may read."""
+def is_bound(request: MessagesRequest) -> bool:
+    """Whether only the model that is asked can go on with this conversation.
+
+    Thinking of an earlier turn may only be read by the model that thought it, and the earlier turns
+    of a thread are where that model left them.
+    """
+    thread = request.fields.get("thread")
+    continued = isinstance(thread, dict) and thread.get("type") == "continue"
+    return continued or _has_thinking(request)
+
+
+def _has_thinking(request: MessagesRequest) -> bool:
     messages = request.fields.get("messages")
     return any(
         isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import TypeAlias, TypeGuard
 
 import orjson
 
@@ -47,15 +48,18 @@ BY_TYPE: Mapping[str, type[GatewayError]] = {
 UNAUTHORIZED, BILLING, FORBIDDEN = 401, 402, 403
 # Besides every status from 500 up, as Anthropic's own clients see it. 409 is a lock that timed out.
 MAY_PASS, FAULT_OF_THEIRS = (408, 409, 429), 500
-LONGEST_MESSAGE = 2_000
+LONGEST_MESSAGE, LONGEST_DETAILS = 2_000, 10_000
 LONGEST_WAIT = 10.0**7  # seconds; "inf" is a number, too
+
+Said: TypeAlias = tuple[str, str, Mapping[str, object] | None]  # type, message, details
+NOTHING: Said = ("", "", None)
 
 
 def from_response(
     status: int, body: bytes, headers: Mapping[str, str], *, own_key: bool
 ) -> GatewayError:
     """Translate a refusal. `own_key` is whether the caller's own key was used."""
-    kind, message = _said(body)
+    kind, message, details = _said(body)
     retry_after = _seconds(headers)
     if status == UNAUTHORIZED and own_key:
         return Unauthorized(f"Anthropic does not accept your key: {message or status}")
@@ -82,14 +86,15 @@ def from_response(
         type=kind if status in BY_STATUS and kind else None,
         retry_after=retry_after,
         should_retry=_asked(headers, status),
+        details=details,
     )
 
 
 def from_event(data: Mapping[str, object]) -> GatewayError:
     """Translate an error event inside a stream."""
-    kind, message = _parts(data)
+    kind, message, details = _parts(data)
     error = BY_TYPE.get(kind, UpstreamError)
-    return error(message or "Anthropic broke the stream off.", type=kind or None)
+    return error(message or "Anthropic broke the stream off.", type=kind or None, details=details)
 
 
 def unreachable(exc: BaseException) -> UpstreamError | UpstreamTimeout:
@@ -145,23 +150,30 @@ def _distrust(exc: BaseException | None) -> str | None:
     return None
 
 
-def _said(body: bytes) -> tuple[str, str]:
+def _said(body: bytes) -> Said:
     with suppress(orjson.JSONDecodeError):
         value = orjson.loads(body)
         if isinstance(value, dict):
             return _parts(value)
-    return "", ""
+    return NOTHING
 
 
-def _parts(value: Mapping[str, object]) -> tuple[str, str]:
+def _parts(value: Mapping[str, object]) -> Said:
     error = value.get("error")
     if not isinstance(error, Mapping):
-        return "", ""
-    kind, message = error.get("type"), error.get("message")
+        return NOTHING
+    kind, message, details = (error.get(name) for name in ("type", "message", "details"))
     return (
         kind if isinstance(kind, str) else "",
         message[:LONGEST_MESSAGE] if isinstance(message, str) else "",
+        details if _fits(details) else None,
     )
+
+
+def _fits(details: object) -> TypeGuard[Mapping[str, object]]:
+    with suppress(orjson.JSONEncodeError):  # nested deeper than can be written
+        return isinstance(details, Mapping) and len(orjson.dumps(details)) <= LONGEST_DETAILS
+    return False
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:

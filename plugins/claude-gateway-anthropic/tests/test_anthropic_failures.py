@@ -33,10 +33,11 @@ from claude_gateway import (
     UpstreamTimeout,
 )
 from claude_gateway.testing import Cut, FakeAnthropic, Hang, Reply, Stream
-from claude_gateway.testing.wire import MODEL, error, error_event, text_stream
+from claude_gateway.testing.wire import MODEL, error, error_event, sse, text_stream
 
 REQUEST = ModelRequest(MODEL, {"max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]})
 FRAMES = text_stream("one", "two")
+LONG = f'{{"a":"{"x" * 20_000}"}}'
 SDK = anthropic.Anthropic(api_key="sk-ant-x", base_url="http://localhost")
 
 STATUSES: Mapping[int, tuple[str, type[GatewayError], bool]] = {
@@ -117,6 +118,28 @@ async def test_a_refusal_becomes_an_error_of_ours(
     assert exc.should_retry is again
     assert "So it is" in exc.message or status in (401, 403)
     assert len(await streamed(backend)) > 5  # the next is answered
+
+
+async def test_details_for_programs_are_kept(
+    upstream: FakeAnthropic, backend: AnthropicBackend
+) -> None:
+    details = {"error_code": "thread_not_found", "future": [1, None]}
+    said = {"error": {"type": "not_found_error", "message": "Gone.", "details": details}}
+    upstream.script(Reply(404, said))
+    assert (await refused(backend)).details == details
+    upstream.script(Stream([*FRAMES[:4], sse("error", {"type": "error", **said})]))
+    _, exc = await broken_off(backend)
+    assert exc.details == details
+
+
+@pytest.mark.parametrize("details", ["null", '"no"', "[]", '{"a":' * 300 + "1" + "}" * 300, LONG])
+async def test_details_that_are_odd_are_left_out(
+    upstream: FakeAnthropic, backend: AnthropicBackend, details: str
+) -> None:
+    body = f'{{"error":{{"type":"not_found_error","message":"Gone.","details":{details}}}}}'
+    upstream.script(Reply(404, body.encode()))
+    exc = await refused(backend)
+    assert (exc.message, exc.details) == ("Gone.", None)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"[]", b'{"error":"no"}', b"\xff"])
