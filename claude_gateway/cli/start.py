@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
+from urllib.parse import urlsplit
 
 import click
 
@@ -75,7 +77,11 @@ def strangers(variables: Mapping[str, str], known: Sequence[str]) -> list[str]:
 
 def check_together(settings: Settings) -> None:
     """Refuse settings that are dangerous or useless in combination."""
-    mistakes: list[str] = []
+    mistakes = [
+        f"{name} leads back to this gateway itself, on port {settings[names.PORT]}: unset it where "
+        "the gateway is started, if it was meant for a client"
+        for name in _loops(settings)
+    ]
     host, mode = settings[names.GATEWAY_HOST], settings[names.GATEWAY_AUTH]
     reachable = not _only_here(host, settings[names.PUBLISHED_ON])
     keys = (*settings[names.GATEWAY_API_KEYS], *own_credentials(settings))
@@ -91,6 +97,21 @@ def check_together(settings: Settings) -> None:
         )
     if mistakes:
         raise SettingsError(mistakes)
+
+
+def _loops(settings: Settings) -> list[str]:
+    """Name the services that are said to be where the gateway itself listens."""
+    own = {"localhost", "127.0.0.1", "::1", settings[names.GATEWAY_HOST]}
+    found: list[str] = []
+    for setting in settings:
+        value = settings[setting]
+        if setting.name.endswith("_BASE_URL") and isinstance(value, str):
+            with suppress(ValueError):  # a port that is none; who connects will say so
+                url = urlsplit(value)
+                port = url.port or (443 if url.scheme == "https" else 80)
+                if url.hostname in own and port == settings[names.PORT]:
+                    found.append(setting.name)
+    return found
 
 
 def _only_here(host: str, published_on: str) -> bool:

@@ -13,11 +13,9 @@ from claude_gateway.errors import (
     GatewayError,
     MethodNotAllowed,
     Overloaded,
-    RateLimited,
     Unauthorized,
 )
 
-SERVER_TROUBLE = 500
 BODY_UNREAD = (408, 413)
 OVERLOAD_PAUSE = 5.0  # seconds; what is asked for when upstream does not say
 
@@ -41,7 +39,8 @@ def failure(
 ) -> web.Response:
     """The envelope, with the headers that the official clients obey when they try again."""
     status = overload_status if isinstance(error, Overloaded) else error.status
-    headers: dict[str, str] = {}
+    # Of a 401, Claude Code thinks for minutes that it may pass, unless it is told otherwise.
+    headers = {"x-should-retry": "true" if error.should_retry else "false"}
     retry_after = error.retry_after
     if retry_after is None and isinstance(error, Overloaded):
         retry_after = OVERLOAD_PAUSE
@@ -49,8 +48,6 @@ def failure(
         headers["Retry-After"] = str(math.ceil(retry_after))
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.allowed
-    if isinstance(error, RateLimited) or status >= SERVER_TROUBLE:
-        headers["x-should-retry"] = "true" if error.should_retry else "false"
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     response = json_reply(envelope(error, request_id, status), status, headers)

@@ -64,6 +64,26 @@ def test_s10_an_address_that_others_reach_needs_a_key_or_a_decision(where: dict[
         assert "GATEWAY_AUTH_OPEN_FORCE=true" in mistake
 
 
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("http://localhost:8000", ""), ("http://[::1]:9/x", "9"), ("https://127.0.0.1", "443")],
+)
+def test_a_gateway_that_would_ask_itself_does_not_start(folder: Path, url: str, port: str) -> None:
+    os.environ |= {"ANTHROPIC_BASE_URL": url, "PORT": port}
+    with pytest.raises(SettingsError, match=r"^ANTHROPIC_BASE_URL leads back to this gateway"):
+        prepare({})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost:8001", "http://localhost", "http://other:8000", "http://localhost:80000"],
+)
+def test_another_gateway_may_be_upstream(folder: Path, url: str) -> None:
+    os.environ |= {"ANTHROPIC_BASE_URL": url}
+    settings, _ = prepare({})
+    assert url in [settings[setting] for setting in settings]
+
+
 def test_flags_and_plugins_are_prepared_together(folder: Path) -> None:
     os.environ["PORT"] = "1"
     settings, plugins = prepare({"PORT": "2", "GATEWAY_HOST": None})

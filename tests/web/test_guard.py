@@ -163,7 +163,7 @@ async def test_a_sane_request_id_is_kept(serving: Serving, asked: str, kept: boo
 @pytest.mark.parametrize(
     ("error", "status", "headers"),
     [
-        (InvalidRequest("No.", param="x"), 400, {"x-should-retry": None, "retry-after": None}),
+        (InvalidRequest("No.", param="x"), 400, {"x-should-retry": "false", "retry-after": None}),
         (
             RateLimited("Slow.", retry_after=1.2),
             429,
