@@ -51,5 +51,5 @@ docker:
 
 clean: ## Remove .venv and everything else that was generated
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		.import_linter_cache *.egg-info plugins/*/*.egg-info plugins/*/build
+		.import_linter_cache *.egg-info plugins/*/*.egg-info plugins/*/build tests/node/node_modules
 	find claude_gateway plugins tests scripts docs -name __pycache__ -type d -prune -exec rm -rf {} +

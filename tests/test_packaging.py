@@ -105,6 +105,7 @@ def asked_for(*keys: str) -> list[Requirement]:
         "build": lambda data: data["build-system"]["requires"],
         "runtime": lambda data: data["project"].get("dependencies", []),
         "dev": lambda data: data.get("dependency-groups", {}).get("dev", []),
+        "clients": lambda data: data.get("dependency-groups", {}).get("clients", []),
     }
     lines = [line for key in keys for folder in PROJECTS for line in lists[key](pyproject(folder))]
     return [need for need in map(Requirement, lines) if need.name not in ours]
@@ -116,6 +117,7 @@ def asked_for(*keys: str) -> list[Requirement]:
         ("build", ["build"]),
         ("runtime", ["runtime"]),
         ("dev", ["build", "runtime", "dev"]),
+        ("clients", ["clients"]),
     ],
 )
 def test_whatever_is_asked_for_is_locked(lock: str, keys: list[str]) -> None:
@@ -142,6 +144,16 @@ def test_what_is_tested_is_what_is_shipped() -> None:
         locked(ROOT / "requirements/dev.txt"),
     )
     assert shipped.items() <= tested.items()
+
+
+def test_what_node_needs_is_locked_with_hashes_and_names_no_index() -> None:
+    lock = read("tests/node/package-lock.json")
+    root, *packages = json.loads(lock)["packages"].values()
+    assert root["dependencies"] == json.loads(read("tests/node/package.json"))["dependencies"]
+    assert packages
+    assert [package for package in packages if "integrity" not in package] == []
+    assert "resolved" not in lock
+    assert "registry" not in lock
 
 
 # --- make -----------------------------------------------------------------------------------------
