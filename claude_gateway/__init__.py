@@ -11,6 +11,7 @@ from claude_gateway.errors import (
     PayloadTooLarge,
     PluginError,
     RateLimited,
+    StorageFull,
     Unauthorized,
     Unavailable,
     UpstreamError,
@@ -33,6 +34,7 @@ from claude_gateway.interfaces import (
 from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.settings import Setting, Settings
+from claude_gateway.stores import KeepsProjects, KeepsRuns, KeepsSessions, Prunes, Store
 from claude_gateway.types.events import (
     Accepted,
     BlockStart,
@@ -53,8 +55,20 @@ from claude_gateway.types.health import Health
 from claude_gateway.types.models import ModelInfo, Price
 from claude_gateway.types.principals import OWNER, Credential, Principal
 from claude_gateway.types.requests import Answer, ModelRequest
+from claude_gateway.types.resources import (
+    Listing,
+    Message,
+    Page,
+    Project,
+    Session,
+    SessionFilter,
+    SessionStats,
+    Tally,
+    ToolExecution,
+)
 from claude_gateway.types.runs import Run
 from claude_gateway.types.secrets import Secret
+from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
 from claude_gateway.version import __version__
 
@@ -70,6 +84,7 @@ __all__ = [
     "CountsTokens",
     "Credential",
     "Event",
+    "Events",
     "Forbidden",
     "GatewayError",
     "Health",
@@ -77,7 +92,12 @@ __all__ = [
     "InputDelta",
     "InternalError",
     "InvalidRequest",
+    "KeepsProjects",
+    "KeepsRuns",
+    "KeepsSessions",
+    "Listing",
     "ListsModels",
+    "Message",
     "MessageDelta",
     "MessageStart",
     "MessageStop",
@@ -90,22 +110,36 @@ __all__ = [
     "OtherDelta",
     "OtherEvent",
     "Overloaded",
+    "Page",
     "PayloadTooLarge",
     "Ping",
     "PluginError",
     "Price",
     "Principal",
+    "Project",
+    "Prunes",
     "RateLimited",
+    "Replay",
     "ReportsHealth",
     "Run",
+    "RunEnd",
+    "RunRecord",
     "Secret",
     "ServesUnknown",
+    "Session",
+    "SessionFilter",
+    "SessionStats",
     "Setting",
     "Settings",
     "SignatureDelta",
+    "StorageFull",
+    "Store",
     "StreamsBatches",
+    "Tally",
     "TextDelta",
     "ThinkingDelta",
+    "ToolExecution",
+    "TurnStart",
     "Unauthorized",
     "Unavailable",
     "UpstreamError",

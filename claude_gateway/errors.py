@@ -7,7 +7,7 @@ GatewayError
 ├── NotFound 404              ├── Unavailable 503
 ├── MethodNotAllowed 405      ├── UpstreamTimeout 504
 ├── Conflict 409              └── Overloaded 529
-├── PayloadTooLarge 413
+├── PayloadTooLarge 413       └── StorageFull 507
 └── UnsupportedMediaType 415
 SettingsError, PluginError: the gateway cannot start.
 
@@ -170,6 +170,14 @@ class Overloaded(GatewayError):
     status = 529
     default_type = "overloaded_error"
     default_code = "overloaded"
+    retryable = True
+
+
+class StorageFull(GatewayError):
+    """There is no room to keep what must be kept, so nothing was begun."""
+
+    status = 507
+    default_code = "storage_full"
     retryable = True
 
 

@@ -13,6 +13,7 @@ import pluggy
 
 from claude_gateway.interfaces import Authenticator, HealthCheck, ModelBackend, Observer, Offer
 from claude_gateway.settings import Setting, Settings
+from claude_gateway.stores import Store
 
 if TYPE_CHECKING:
     import click
@@ -31,6 +32,11 @@ def register_settings() -> Sequence[Setting[object]]:  # type: ignore[empty-body
 @hookspec
 def register_model_backends(settings: Settings) -> Sequence[Offer[ModelBackend]]:  # type: ignore[empty-body]
     """Offer backends: what answers for one or more models."""
+
+
+@hookspec
+def register_stores(settings: Settings) -> Sequence[Offer[Store]]:  # type: ignore[empty-body]
+    """Offer stores: where projects, sessions and runs are kept. `GATEWAY_STORE` chooses one."""
 
 
 @hookspec

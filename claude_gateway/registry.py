@@ -21,6 +21,7 @@ from claude_gateway.interfaces import (
 )
 from claude_gateway.plugins import Plugins, cure
 from claude_gateway.settings import Settings
+from claude_gateway.stores import Store
 from claude_gateway.types.health import Health
 
 T = TypeVar("T")
@@ -36,17 +37,22 @@ class Registry:
     authenticators: tuple[Authenticator, ...] = ()
     observers: tuple[Observer, ...] = ()
     health_checks: dict[str, HealthCheck] = field(default_factory=dict)
+    store: Store | None = None
 
 
 @asynccontextmanager
 async def open_registry(
-    plugins: Plugins, settings: Settings, *, open_timeout: float = 30
+    plugins: Plugins, settings: Settings, *, store: str = "auto", open_timeout: float = 30
 ) -> AsyncGenerator[Registry]:
-    """Open every offer, in the order observers → authenticators → backends, and close in reverse.
+    """Open offers, in the order store → observers → authenticators → backends; close in reverse.
 
+    Of the stores only the one called `store` is opened: `auto` is the only one, `none` is none.
     Raises PluginError naming the plugin whose offer cannot be opened, or two that clash.
     """
     async with AsyncExitStack() as stack:
+        kept = None
+        if (chosen := choose_store(plugins, settings, store)) is not None:
+            kept = await _open(stack, plugins, *chosen, open_timeout)
 
         async def open_all(hook: str) -> list[tuple[str, object]]:
             return [
@@ -67,7 +73,27 @@ async def open_registry(
             tuple(cast("Authenticator", a) for _, a in authenticators),
             tuple(cast("Observer", o) for _, o in observers),
             checks,
+            kept,
         )
+
+
+def choose_store(
+    plugins: Plugins, settings: Settings, wanted: str
+) -> tuple[str, Offer[Store]] | None:
+    """Return the plugin and its offer. Raises PluginError when it cannot be told which is meant."""
+    offers = cast(
+        "Sequence[tuple[str, Offer[Store]]]", _offers(plugins, "register_stores", settings)
+    )
+    names = [offer.name for _, offer in offers]
+    if wanted == "none" or (wanted == "auto" and not offers):
+        return None
+    fitting = [pair for pair in offers if wanted in ("auto", pair[1].name)]
+    if len(fitting) != 1:
+        raise PluginError(
+            f"GATEWAY_STORE={wanted} does not say which store to use; there are: "
+            f"{', '.join(names) or 'none'}"
+        )
+    return fitting[0]
 
 
 def _looked_at(name: str, backend: ModelBackend) -> Backend:

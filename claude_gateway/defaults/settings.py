@@ -111,6 +111,15 @@ PORT = Setting("PORT", whole(0, 65535), 8000, "Port to listen on; 0 takes any fr
 GATEWAY_DATA_DIR = Setting(
     "GATEWAY_DATA_DIR", path, HOME / "data", "Where the gateway keeps what it stores.", SERVER
 )
+STORE = Setting(
+    "GATEWAY_STORE",
+    text,
+    "auto",
+    "Where projects, sessions and runs are kept, by the name of what a plugin offers. auto: what is "
+    "offered. none: nowhere; only requests without a session are served.",
+    SERVER,
+    "sqlite",
+)
 WORKSPACE_DIR = Setting(
     "WORKSPACE_DIR",
     path,

@@ -112,7 +112,9 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.callback(sock.close)
         stack.callback(access_log.flush)
-        registry = await stack.enter_async_context(open_registry(plugins, settings))
+        registry = await stack.enter_async_context(
+            open_registry(plugins, settings, store=settings[names.STORE])
+        )
         gateway = build_gateway(settings, registry, access_log)
         # handler_cancellation: a client that leaves must stop the paid stream behind it at once.
         runner = web.AppRunner(create_app(gateway), handler_cancellation=True, shutdown_timeout=1)

@@ -1,0 +1,202 @@
+"""What a store implements: where projects, sessions and runs are kept.
+
+Every call names the owner, and nothing of anybody else's is found, changed or revealed: it raises
+NotFound as for what does not exist. A call that changes something returns when it is safe against
+the process being killed; one call is one transaction. When there is no room a store raises
+StorageFull, and Unavailable when it cannot be written to for another reason; then nothing was
+changed. Ids come from outside and may hold any characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from claude_gateway.types.resources import (
+    Listing,
+    Message,
+    Page,
+    Project,
+    Session,
+    SessionFilter,
+    SessionStats,
+    ToolExecution,
+)
+from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
+
+
+class KeepsProjects(Protocol):
+    """Projects. The newest change comes first in lists."""
+
+    async def create_project(self, project: Project, replay: Replay | None = None) -> Project:
+        """Keep a new project, or return the one that the same request made before.
+
+        Raises Conflict when the id is taken (`exists`) or the key was used for another request
+        (`idempotency_key_reused`).
+        """
+        ...
+
+    async def ensure_project(self, project: Project) -> Project:
+        """Return the owner's project of this id, made from `project` when there is none."""
+        ...
+
+    async def get_project(self, owner: str, project_id: str) -> Project:
+        """Raises NotFound."""
+        ...
+
+    async def list_projects(self, owner: str, page: Page, query: str = "") -> Listing[Project]:
+        """Return a window of them; `query` is words to find in name or description."""
+        ...
+
+    async def update_project(
+        self, owner: str, project_id: str, changes: Mapping[str, object]
+    ) -> Project:
+        """Replace these fields (`name`, `description`, `path`, `metadata`, `is_active`)."""
+        ...
+
+    async def delete_project(self, owner: str, project_id: str) -> None:
+        """Forget it; its sessions move to the default project. Raises NotFound."""
+        ...
+
+
+class KeepsSessions(Protocol):
+    """Sessions with their messages and tool executions."""
+
+    async def create_session(self, session: Session, replay: Replay | None = None) -> Session:
+        """Keep a new session; as `create_project`."""
+        ...
+
+    async def get_session(self, owner: str, session_id: str) -> Session:
+        """Raises NotFound."""
+        ...
+
+    async def list_sessions(self, owner: str, page: Page, only: SessionFilter) -> Listing[Session]:
+        """Return a window of those that fit, the newest change first."""
+        ...
+
+    async def update_session(
+        self, owner: str, session_id: str, changes: Mapping[str, object]
+    ) -> Session:
+        """Replace these fields of Session, any but ids, owner, times, totals and numbers."""
+        ...
+
+    async def delete_session(self, owner: str, session_id: str) -> None:
+        """Forget it with its messages, executions and runs; figures of use stay. Raises NotFound."""
+        ...
+
+    async def fork_session(
+        self, owner: str, session_id: str, fork: Session, last_number: int | None = None
+    ) -> Session:
+        """Keep `fork` with copies of the messages, up to `last_number`. Totals begin at zero."""
+        ...
+
+    async def session_stats(self, owner: str) -> SessionStats:
+        """Return the owner's figures, what was deleted since included in use and cost."""
+        ...
+
+    async def count_active_sessions(self) -> int:
+        """Return how many sessions of everybody's have not been ended."""
+        ...
+
+    async def add_messages(
+        self, owner: str, session_id: str, messages: Sequence[Message], replay: Replay | None = None
+    ) -> Sequence[Message]:
+        """Add messages, in this order, and return them with their numbers."""
+        ...
+
+    async def history(self, owner: str, session_id: str) -> tuple[Session, Sequence[Message]]:
+        """Return a session with its whole conversation, in order. Raises NotFound."""
+        ...
+
+    async def list_messages(
+        self, owner: str, session_id: str, page: Page, *, role: str = "", after: int = 0
+    ) -> Listing[Message]:
+        """Return a window of the conversation, in order; `after` is a number."""
+        ...
+
+    async def add_tool_executions(self, owner: str, executions: Sequence[ToolExecution]) -> None:
+        """Keep executions, replacing those of the same id. Raises NotFound for the session."""
+        ...
+
+    async def list_tool_executions(
+        self, owner: str, session_id: str, page: Page, *, tool_type: str = "", status: str = ""
+    ) -> Listing[ToolExecution]:
+        """Return a window of them, the newest first."""
+        ...
+
+
+class KeepsRuns(Protocol):
+    """Runs and their events."""
+
+    async def begin_turn(self, start: TurnStart) -> RunRecord:
+        """Keep the start of a turn, and return its run.
+
+        When the same request (`replay`) began a run before, that run is returned and nothing is
+        changed. Raises Conflict (`stale_session`) when the session's newest message is not the
+        `expected` one, and (`exists`) when a new session is there already.
+        """
+        ...
+
+    async def append_events(self, events: Sequence[Events]) -> None:
+        """Add to the logs of running runs; those of unknown runs are left out."""
+        ...
+
+    async def end_run(self, end: RunEnd) -> None:
+        """Keep the end of a run. A second end of the same run changes nothing."""
+        ...
+
+    async def update_run(self, owner: str, run_id: str, changes: Mapping[str, object]) -> RunRecord:
+        """Replace these fields of a run that has not ended. Raises NotFound."""
+        ...
+
+    async def get_run(self, owner: str, run_id: str) -> RunRecord:
+        """Raises NotFound."""
+        ...
+
+    async def list_runs(
+        self, owner: str, page: Page, *, session_id: str = "", status: str = ""
+    ) -> Listing[RunRecord]:
+        """Return a window of them, the newest first."""
+        ...
+
+    async def read_events(
+        self, owner: str, run_id: str, after: int = 0, most_bytes: int = 1 << 20
+    ) -> Sequence[Events]:
+        """Return what was logged that holds numbers above `after`, in order, about so many bytes.
+
+        Empty means that there is no more for now. Raises NotFound for the run.
+        """
+        ...
+
+    async def orphaned_runs(self) -> Sequence[RunRecord]:
+        """Return the runs, of everybody's, that a process which is gone has left unended."""
+        ...
+
+    async def find_replay(self, owner: str, key: str) -> Replay | None:
+        """Return what a request with this key made before."""
+        ...
+
+
+class Prunes(Protocol):
+    """Forgets what is old, a bounded number at a time; times are seconds since 1970."""
+
+    async def prune_sessions(self, before: float, limit: int) -> int:
+        """Forget sessions that nothing has changed since `before`; return how many went."""
+        ...
+
+    async def prune_events(self, before: float, limit: int) -> int:
+        """Forget logs of runs that ended before; the runs and their figures stay."""
+        ...
+
+    async def prune_replays(self, before: float, limit: int) -> int:
+        """Forget keys of requests made before."""
+        ...
+
+
+class Store(KeepsProjects, KeepsSessions, KeepsRuns, Prunes, Protocol):
+    """All of it. `instance` is what its process writes into the runs that it begins."""
+
+    @property
+    def instance(self) -> str:
+        """A name that no other process has, dead or alive."""
+        ...
