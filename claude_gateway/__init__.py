@@ -1,5 +1,7 @@
 """The facade: all that a plugin needs. Whatever is not named here is internal and may change."""
 
+from claude_gateway.defaults.settings import GATEWAY_DATA_DIR
+from claude_gateway.defaults.settings import STORE as GATEWAY_STORE
 from claude_gateway.errors import (
     Conflict,
     Forbidden,
@@ -73,6 +75,8 @@ from claude_gateway.types.usage import Usage
 from claude_gateway.version import __version__
 
 __all__ = [
+    "GATEWAY_DATA_DIR",
+    "GATEWAY_STORE",
     "OWNER",
     "Accepted",
     "Answer",

@@ -149,7 +149,9 @@ async def _open(
         async with patience:
             thing = await opened.enter_async_context(offer.open())
     except Exception as exc:
-        why = f"{type(exc).__name__}: {' '.join(str(exc).split())}".rstrip(".")
+        why = " ".join(str(exc).split()).rstrip(".")
+        if not isinstance(exc, PluginError):
+            why = f"{type(exc).__name__}: {why}".rstrip(": ")
         if patience.expired():
             why = f"took longer than {timeout_s:g} s"
         raise PluginError(

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 import pytest
@@ -25,6 +25,7 @@ from claude_gateway import (
     Run,
     Setting,
     Settings,
+    Store,
     hookimpl,
     hookspecs,
 )
@@ -33,6 +34,7 @@ from claude_gateway.cli.start import known_settings
 from claude_gateway.defaults import Defaults
 from claude_gateway.errors import PluginError
 from claude_gateway.plugins import load
+from claude_gateway.registry import open_registry
 from claude_gateway.testing.raw import chat_body, message_body
 from claude_gateway.web.app import ROUTES
 
@@ -111,6 +113,10 @@ class Full:
         return [Offer("printer", opener(Ill()))]
 
     @hookimpl
+    def register_stores(self, settings: Settings) -> Sequence[Offer[Store]]:
+        return [Offer("drawer", opener(cast("Store", self.diary)))]
+
+    @hookimpl
     def register_commands(self) -> Sequence[click.Command]:
         return [click.Command("greet")]
 
@@ -156,6 +162,17 @@ async def test_hook_register_authenticators_lets_callers_in(
             answer = await app.ask("GET", "/v1/models", b"", {"x-api-key": key})
             assert answer.status == status
     assert [line.get("principal") for line in app.lines] == ["ada", None]
+
+
+async def test_hook_register_stores_opens_the_one_that_is_chosen(
+    scripted: type[Scripted],
+) -> None:
+    plugin = Full(scripted())
+    plugins, settings = load(("full", plugin), discover=False), Settings.read({}, ())
+    async with open_registry(plugins, settings, store="drawer") as registry:
+        assert registry.store is cast("object", plugin.diary)
+    async with open_registry(plugins, settings, store="none") as registry:
+        assert registry.store is None
 
 
 async def test_hook_register_observers_tells_them_of_runs(

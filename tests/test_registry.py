@@ -70,6 +70,10 @@ class Plugin:
         return opened
 
     @hookimpl
+    def register_stores(self, settings: Settings) -> Sequence[Offer[object]]:
+        return self._offers("stores")
+
+    @hookimpl
     def register_observers(self, settings: Settings) -> Sequence[Offer[object]]:
         return self._offers("observers")
 
@@ -265,3 +269,42 @@ async def test_a_backend_without_models_is_named() -> None:
 async def test_a_health_check_with_the_name_of_a_backends_own_is_a_clash() -> None:
     plugin = Plugin(backends={"b": Watched("m")}, checks={"b_api": Anything()})
     assert "'b_api'" in await refusal(plugin)
+
+
+# --- stores
+
+
+def offering_stores(*names: str) -> Plugin:
+    return Plugin(stores={name: Anything() for name in names})
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted", "opened"),
+    [
+        ((), "auto", []),
+        (("one",), "auto", ["one"]),
+        (("one",), "none", []),
+        (("one", "two"), "none", []),
+        (("one", "two"), "two", ["two"]),
+    ],
+)
+async def test_one_store_is_opened_and_the_others_are_not(
+    offered: Sequence[str], wanted: str, opened: list[str]
+) -> None:
+    plugin = offering_stores(*offered)
+    plugins = load(("p", plugin), discover=False)
+    async with open_registry(plugins, NO_SETTINGS, store=wanted) as registry:
+        assert (registry.store is not None) == bool(opened)
+    assert plugin.diary == [f"{sign}{name}" for name in opened for sign in "+-"]
+
+
+@pytest.mark.parametrize(
+    ("offered", "wanted"), [((), "one"), (("one", "two"), "auto"), (("one",), "other")]
+)
+async def test_a_store_that_cannot_be_told_stops_the_start(
+    offered: Sequence[str], wanted: str
+) -> None:
+    plugins = load(("p", offering_stores(*offered)), discover=False)
+    with pytest.raises(PluginError, match=f"GATEWAY_STORE={wanted} does not say which store"):
+        async with open_registry(plugins, NO_SETTINGS, store=wanted):
+            pytest.fail("it opened")

@@ -19,7 +19,7 @@ from claude_gateway.models import overrides
 from claude_gateway.plugins import Plugins, load
 from claude_gateway.settings import Setting, Settings
 
-OURS = ("GATEWAY_", "ANTHROPIC_", "MOCK_", "CORS_")
+OURS = ("GATEWAY_", "ANTHROPIC_", "MOCK_", "CORS_", "SQLITE_")
 READ_BY_COMPOSE = ("GATEWAY_PUBLISH", "GATEWAY_UID", "GATEWAY_GID")
 
 

@@ -2,6 +2,7 @@
 
 from claude_gateway.testing.backends import ModelBackendConformance
 from claude_gateway.testing.process import GatewayDidNotStart, GatewayProcess
+from claude_gateway.testing.stores import StoreConformance
 from claude_gateway.testing.upstream import (
     Cut,
     FakeAnthropic,
@@ -21,6 +22,7 @@ __all__ = [
     "ModelBackendConformance",
     "Received",
     "Reply",
+    "StoreConformance",
     "Stream",
     "answering",
 ]

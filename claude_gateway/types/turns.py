@@ -24,7 +24,7 @@ class RunRecord:
 
     `dialect` names the API whose frames its events are; `last_event` is the number of the newest.
     `reply` is the whole answer as it was sent to a client that did not stream, and `headers` are
-    those of the answer worth repeating. `instance` is the process that runs it.
+    those of the answer worth repeating. `instance` is the process that runs it, `retries` how often upstream was asked again.
     """
 
     id: str
@@ -49,6 +49,7 @@ class RunRecord:
     last_event: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     reply: bytes | None = None
+    retries: int = 0
 
     @property
     def over(self) -> bool:

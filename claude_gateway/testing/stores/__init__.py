@@ -1,0 +1,30 @@
+"""What every store must do, as tests to inherit."""
+
+from __future__ import annotations
+
+from claude_gateway.testing.stores.messages import OfMessages
+from claude_gateway.testing.stores.owners import OfOwners
+from claude_gateway.testing.stores.projects import OfProjects
+from claude_gateway.testing.stores.pruning import OfPruning
+from claude_gateway.testing.stores.runs import OfRuns
+from claude_gateway.testing.stores.search import OfSearch
+from claude_gateway.testing.stores.sessions import OfSessions
+from claude_gateway.testing.stores.turns import OfTurns
+
+
+class StoreConformance(
+    OfProjects, OfSessions, OfMessages, OfSearch, OfTurns, OfRuns, OfPruning, OfOwners
+):
+    """The tests that every store must pass.
+
+    Inherit, and give an empty store in a fixture; pytest-asyncio runs in its mode `auto`:
+
+        class TestMine(StoreConformance):
+            @pytest.fixture
+            async def store(self, tmp_path):
+                async with open_my_store(tmp_path) as store:
+                    yield store
+    """
+
+
+__all__ = ["StoreConformance"]

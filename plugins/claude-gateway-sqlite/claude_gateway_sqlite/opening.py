@@ -1,0 +1,144 @@
+"""Open the database: make it, or bring one of an earlier version up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import aiosqlite
+
+from claude_gateway import PluginError
+from claude_gateway_sqlite.readers import BUSY_SECONDS, address
+from claude_gateway_sqlite.schema import APPLICATION, MIGRATIONS, statements
+from claude_gateway_sqlite.troubles import at_the_start
+
+Synchronous: TypeAlias = Literal["full", "normal"]
+
+NAME = "gateway.db"
+SYNCHRONOUS: dict[Synchronous, str] = {
+    "full": "PRAGMA synchronous = FULL",
+    "normal": "PRAGMA synchronous = NORMAL",
+}
+WRITING = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16384",
+    # The log is worked into the file after 4 MB, and shortened when it has become much longer.
+    "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA journal_size_limit = 16777216",
+)
+
+
+@asynccontextmanager
+async def prepared(file: Path, migrations: Sequence[str] = MIGRATIONS) -> AsyncGenerator[None]:
+    """Make the file, or migrate it. Raises PluginError when it cannot be used, inside as well."""
+    try:
+        private(file)
+        await migrate(file, migrations)
+        yield
+    except sqlite3.Error as exc:
+        raise at_the_start(exc, file) from exc
+    except OSError as exc:
+        raise PluginError(f"the database {file} cannot be made: {exc.strerror}") from exc
+
+
+def private(file: Path) -> None:
+    """Make the folder and an empty file, or close one that is there to other users."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        with suppress(OSError):  # somebody else's, or on a file system without modes
+            file.chmod(0o600)
+
+
+async def migrate(file: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring the database to the newest version, step by step, each in a transaction.
+
+    Raises PluginError for one that is newer, or another program's.
+    """
+    connecting = aiosqlite.connect(
+        address(file, "rw"), uri=True, isolation_level=None, timeout=BUSY_SECONDS
+    )
+    async with connecting as db:
+        if await number(db, "PRAGMA user_version") != len(migrations):
+            await db.execute("PRAGMA journal_mode = WAL")
+        while await _step(db, file, migrations):
+            pass
+
+
+async def _step(db: aiosqlite.Connection, file: Path, migrations: Sequence[str]) -> bool:
+    """Take the next step, unless another process has; return whether there are more."""
+    await db.execute("BEGIN IMMEDIATE")
+    try:
+        version = await number(db, "PRAGMA user_version")
+        await _check(db, file, version, len(migrations))
+        if version < len(migrations):
+            if version > 0:
+                await copy_before(file, len(migrations))
+            for statement in statements(migrations[version]):
+                await db.execute(statement)
+            await db.execute(_VERSION % (version + 1))
+            await db.execute(_APPLICATION)
+        await db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            await db.rollback()
+        raise
+    return version + 1 < len(migrations)
+
+
+# Pragmas take no bound values; these are numbers of our own.
+_VERSION = "PRAGMA user_version = %d"
+_APPLICATION = f"PRAGMA application_id = {APPLICATION:d}"
+
+
+async def _check(db: aiosqlite.Connection, file: Path, version: int, newest: int) -> None:
+    tables = await number(db, "SELECT count(*) FROM sqlite_schema")
+    if tables and await number(db, "PRAGMA application_id") != APPLICATION:
+        raise PluginError(f"{file} is not a database of this gateway; choose another folder")
+    if version > newest:
+        raise PluginError(
+            f"the database {file} was written by a newer version of claude-gateway-sqlite (its "
+            f"format is {version}, this version knows {newest}); install the newer version again, "
+            "or bring back a backup made with this one"
+        )
+
+
+async def copy_before(file: Path, version: int) -> None:
+    """Copy the database as it is, unless the copy was made already."""
+    copy = file.with_name(f"{file.name}.before-v{version}")
+    if copy.exists():
+        return
+    making = copy.with_name(f"{copy.name}.part")
+    making.unlink(missing_ok=True)
+    making.touch(mode=0o600)
+    async with (
+        aiosqlite.connect(address(file, "ro"), uri=True) as source,
+        aiosqlite.connect(making) as target,
+    ):
+        await source.backup(target)
+    making.rename(copy)
+
+
+async def number(db: aiosqlite.Connection, statement: str) -> int:
+    """Return the only value of the only row."""
+    return int(next(iter(await db.execute_fetchall(statement)))[0])
+
+
+def for_writing(file: Path, synchronous: Synchronous) -> sqlite3.Connection:
+    """Connect as the one writer of this process."""
+    connection = sqlite3.connect(
+        address(file, "rw"),
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_SECONDS,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    for statement in (*WRITING, SYNCHRONOUS[synchronous]):
+        connection.execute(statement)
+    return connection

@@ -1,0 +1,153 @@
+"""Runs: how they begin and end, what is logged of them, how they are found again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from claude_gateway import (
+    Conflict,
+    Events,
+    Listing,
+    NotFound,
+    Page,
+    Replay,
+    RunEnd,
+    RunRecord,
+    TurnStart,
+)
+from claude_gateway_sqlite import replays, rows, turns
+from claude_gateway_sqlite.instances import Instances
+from claude_gateway_sqlite.projects import Change
+from claude_gateway_sqlite.readers import Readers
+from claude_gateway_sqlite.schema import EVENT_BITS, LAST_EVENT
+from claude_gateway_sqlite.writer import Desk, Writer
+
+CHANGEABLE = frozenset(
+    {
+        *("model", "status", "served_model", "stop_reason", "error_code", "error_message"),
+        *("usage", "cost", "headers", "retries", "on_disconnect", "request_id"),
+    }
+)
+
+GET = """
+SELECT w.*, p.reply FROM whole_runs w LEFT JOIN replies p ON p.run = w.ref
+WHERE w.owner = ? AND w.id = ?
+"""
+LIST = """
+SELECT * FROM whole_runs WHERE owner = ?1 AND (?2 = '' OR status = ?2)
+ORDER BY created_at DESC, ref DESC LIMIT ?3 OFFSET ?4
+"""
+COUNT = """
+SELECT count(*) FROM runs r LEFT JOIN sessions s ON s.ref = r.session
+WHERE r.owner = ?1 AND (?2 = '' OR r.status = ?2) AND (r.session IS NULL OR s.owner = r.owner)
+"""
+LIST_OF_SESSION = """
+SELECT * FROM whole_runs WHERE session = (SELECT ref FROM sessions WHERE owner = ?1 AND id = ?5)
+    AND owner = ?1 AND (?2 = '' OR status = ?2)
+ORDER BY created_at DESC, ref DESC LIMIT ?3 OFFSET ?4
+"""
+COUNT_OF_SESSION = """
+SELECT count(*) FROM runs WHERE session = (SELECT ref FROM sessions WHERE owner = ?1 AND id = ?3)
+    AND owner = ?1 AND (?2 = '' OR status = ?2)
+"""
+GOING_ON = "SELECT * FROM whole_runs WHERE ended_at IS NULL AND instance <> ?"
+CHANGE = """
+UPDATE runs SET model = ?, status = ?, served_model = ?, stop_reason = ?, error_code = ?,
+    error_message = ?, usage = ?, cost = ?, headers = ?, retries = ?, on_disconnect = ?,
+    request_id = ?
+WHERE owner = ? AND id = ?
+"""
+# The last of the rows that begin within so many bytes; whether there is a run is told as well.
+EVENTS = """
+SELECT e.key, e.first, e.frames, e.usage
+FROM whole_runs w LEFT JOIN events e
+    ON e.key > (w.ref << 30) + ?3 AND e.key < (w.ref + 1) << 30 AND e.key <= (
+        SELECT max(key) FROM (
+            SELECT key, sum(length(frames)) OVER (ORDER BY key) - length(frames) AS before
+            FROM events WHERE key > (w.ref << 30) + ?3 AND key < (w.ref + 1) << 30
+        ) WHERE before < ?4 OR before = 0
+    )
+WHERE w.owner = ?1 AND w.id = ?2 ORDER BY e.key
+"""
+
+NONE = "There is no such run."
+
+
+class Runs:
+    """The part of the store that keeps runs."""
+
+    _writer: Writer
+    _readers: Readers
+    _instances: Instances
+
+    async def begin_turn(self, start: TurnStart) -> RunRecord:
+        begun = await self._writer.do(turns.begin, start)
+        return start.run if begun is None else await self.get_run(start.run.owner, begun)
+
+    async def append_events(self, events: Sequence[Events]) -> None:
+        await self._writer.do(turns.append, events)
+
+    async def end_run(self, end: RunEnd) -> None:
+        await self._writer.do(turns.end, end)
+
+    async def update_run(self, owner: str, run_id: str, changes: Mapping[str, object]) -> RunRecord:
+        await self._writer.do(change, Change(owner, run_id, changes))
+        return await self.get_run(owner, run_id)
+
+    async def get_run(self, owner: str, run_id: str) -> RunRecord:
+        row = await self._readers.row(GET, (owner, run_id))
+        if row is None:
+            raise NotFound(NONE)
+        return rows.run(row, row[-1])
+
+    async def list_runs(
+        self, owner: str, page: Page, *, session_id: str = "", status: str = ""
+    ) -> Listing[RunRecord]:
+        only, window = (owner, status), (page.limit, page.offset)
+        if session_id:
+            listed = await self._readers.rows(LIST_OF_SESSION, (*only, *window, session_id))
+            counted = await self._readers.rows(COUNT_OF_SESSION, (*only, session_id))
+        else:
+            listed = await self._readers.rows(LIST, (*only, *window))
+            counted = await self._readers.rows(COUNT, only)
+        return Listing([rows.run(row) for row in listed], counted[0][0])
+
+    async def read_events(
+        self, owner: str, run_id: str, after: int = 0, most_bytes: int = 1 << 20
+    ) -> Sequence[Events]:
+        after = min(max(after, 0), LAST_EVENT)  # never among the events of another run
+        found = await self._readers.rows(EVENTS, (owner, run_id, after, most_bytes))
+        if not found:
+            raise NotFound(NONE)
+        return [rows.events(run_id, row) for row in found if row[0] is not None]
+
+    async def orphaned_runs(self) -> Sequence[RunRecord]:
+        found = await self._readers.rows(GOING_ON, (self._instances.own,))
+        runs = [rows.run(row) for row in found]
+        gone = self._instances.gone({run.instance for run in runs})
+        return [run for run in runs if run.instance in gone]
+
+    async def find_replay(self, owner: str, key: str) -> Replay | None:
+        row = await self._readers.row(replays.FIND, (owner, key))
+        return rows.replay(row) if row else None
+
+
+def change(desk: Desk, wanted: Change) -> None:
+    wanted.check(CHANGEABLE)
+    row = desk.cur.execute(GET, (wanted.owner, wanted.id)).fetchone()
+    if row is None:
+        raise NotFound(NONE)
+    before = rows.run(row)
+    if before.over:
+        raise Conflict("The run has ended.", code="run_ended")
+    run: RunRecord = replace(before, **wanted.fields)  # type: ignore[arg-type]
+    values = (
+        *(run.model, run.status, run.served_model, run.stop_reason, run.error_code),
+        *(run.error_message, rows.counts(run.usage), rows.money(run.cost)),
+        *(rows.mapping(run.headers), run.retries, run.on_disconnect, run.request_id),
+    )
+    desk.cur.execute(CHANGE, (*values, wanted.owner, wanted.id))
+
+
+assert EVENT_BITS == 30  # noqa: PLR2004, S101  # what the statements above count with

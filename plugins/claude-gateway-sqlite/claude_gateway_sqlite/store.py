@@ -1,0 +1,55 @@
+"""The store: all parts around one writer and a few readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from claude_gateway_sqlite.house import House
+from claude_gateway_sqlite.instances import Instances
+from claude_gateway_sqlite.ledger import Ledger
+from claude_gateway_sqlite.messages import Messages
+from claude_gateway_sqlite.opening import NAME, Synchronous, for_writing, prepared
+from claude_gateway_sqlite.projects import Projects
+from claude_gateway_sqlite.pruning import Pruning
+from claude_gateway_sqlite.readers import Readers
+from claude_gateway_sqlite.runs import Runs
+from claude_gateway_sqlite.sessions import Sessions
+from claude_gateway_sqlite.writer import Writer
+
+
+class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pruning):
+    """Everything in one file."""
+
+    def __init__(self, writer: Writer, readers: Readers, instances: Instances) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._instances = instances
+
+    @property
+    def instance(self) -> str:
+        return self._instances.own
+
+    @property
+    def writer(self) -> Writer:
+        """What writes; it counts its transactions."""
+        return self._writer
+
+
+@asynccontextmanager
+async def open_store(
+    folder: Path, synchronous: Synchronous = "full"
+) -> AsyncGenerator[SqliteStore]:
+    """Open the database in a folder. Raises PluginError when it cannot be used."""
+    file = folder / NAME
+    async with prepared(file):
+        connection = await asyncio.to_thread(for_writing, file, synchronous)
+    with Instances.joined(folder) as instances:
+        writer = Writer(connection, House(connection))
+        try:
+            async with Readers.opened(file) as readers:
+                yield SqliteStore(writer, readers, instances)
+        finally:
+            await writer.close()

@@ -1,0 +1,217 @@
+"""One thread that writes: whatever waits together is written together.
+
+Many turns begin and end at the same time, and each must be safe before its caller goes on. What
+makes something safe is one wait for the disk (fsync), which takes as long for a hundred changes as
+for one. So the thread takes all that is waiting, does it in one transaction, and tells all callers
+at once. aiosqlite would hop between threads for every statement, which costs more than the
+statement; here one hop serves a whole batch, and nothing else ever waits for the lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from claude_gateway import GatewayError, InternalError, Unavailable
+from claude_gateway_sqlite.troubles import translated
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+log = logging.getLogger("claude_gateway.sqlite")
+
+MOST_TOGETHER = 256
+# Seconds without a write after which the thread looks after the house, and those after which it
+# does so anyway.
+IDLE, AT_LEAST_EVERY = 0.2, 1.0
+
+
+class Going(NamedTuple):
+    """A run that goes on: its row, its session's, its owner."""
+
+    run: int
+    session: int | None
+    owner: str
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a change works with: a cursor inside a transaction, and the runs going on, by id.
+
+    The latter only saves look-ups: whatever is missing in it is looked up.
+    """
+
+    cur: sqlite3.Cursor
+    live: dict[str, Going] = field(default_factory=dict)
+
+
+class Housekeeping(Protocol):
+    """What is done when nobody waits."""
+
+    def __call__(self, desk: Desk) -> bool:
+        """Do one short piece in transactions of its own; return whether there is more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[T]):
+    """A change that somebody waits for."""
+
+    done: asyncio.Future[T]
+    change: Callable[[Desk, Any], T]
+    argument: object
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job; either may be None."""
+
+    job: Job[Any]
+    value: object = None
+    error: GatewayError | None = None
+
+
+class Writer:
+    """Takes changes from the event loop, and writes them from a thread of its own.
+
+    `commits` and `changes` count transactions and the changes in them.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, housekeeping: Housekeeping) -> None:
+        """The connection must be in autocommit mode, and nobody else may use it."""
+        self.commits = 0
+        self.changes = 0
+        self._connection = connection
+        self._desk = Desk(connection.cursor())
+        self._housekeeping = housekeeping
+        self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        # How long to wait for a change before looking after the house; None when it is in order.
+        self._patience: float | None = IDLE
+        self._tidied = time.monotonic()
+        self._thread = threading.Thread(target=self._work, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    def do(self, change: Callable[[Desk, A], T], argument: A) -> asyncio.Future[T]:
+        """Make a change; the future is done when it is safe. It is made even when nobody waits."""
+        if self._closed:
+            raise Unavailable("The store is closed.")
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put(Job(done, change, argument))
+        return done
+
+    async def close(self) -> None:
+        """Write what is waiting, and end the thread and the connection."""
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+
+    def _work(self) -> None:
+        while (batch := self._collect()) is not None:
+            idle = not batch
+            if batch:
+                self._tell(self._written(batch))
+                self._patience = IDLE if self._patience is None else self._patience
+            del batch  # holds what callers sent, and the wait for the next may be long
+            self._tidy(idle)
+
+    def _collect(self) -> list[Job[Any]] | None:
+        """Return all that waits, nothing when it is time to tidy up, None at the end."""
+        batch: list[Job[Any]] = []
+        try:
+            job = self._jobs.get(timeout=self._patience)
+            while job is not None and len(batch) < MOST_TOGETHER:
+                batch.append(job)
+                job = self._jobs.get_nowait()
+        except Empty:
+            return batch
+        self._jobs.put(job)  # the end, or one too many: found again next time
+        return batch or None
+
+    def _written(self, batch: Sequence[Job[Any]]) -> list[Outcome]:
+        try:
+            self._desk.cur.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as exc:
+            return [Outcome(job, error=self._error(exc)) for job in batch]
+        try:
+            return self._together(batch)
+        except Exception as exc:  # noqa: BLE001  # whatever a change raises; one of them, or the disk
+            self._undo()
+            if len(batch) == 1:
+                return [Outcome(batch[0], error=self._error(exc))]
+        return [self._written((job,))[0] for job in batch]
+
+    def _together(self, batch: Sequence[Job[Any]]) -> list[Outcome]:
+        """Write all in the open transaction. Raises when one failed half-way."""
+        desk, connection = self._desk, self._connection
+        outcomes = []
+        for job in batch:
+            before = connection.total_changes
+            try:
+                outcomes.append(Outcome(job, job.change(desk, job.argument)))
+            except GatewayError as exc:
+                if connection.total_changes != before:
+                    raise
+                outcomes.append(Outcome(job, error=_bare(exc)))
+        desk.cur.execute("COMMIT")
+        self.commits += 1
+        self.changes += len(batch)
+        return outcomes
+
+    def _undo(self) -> None:
+        self._desk.live.clear()  # may name rows that are not there after all
+        if self._connection.in_transaction:
+            self._connection.rollback()
+
+    def _error(self, exc: Exception) -> GatewayError:
+        error = translated(exc)
+        if isinstance(error, InternalError):
+            log.error("a change could not be made", exc_info=exc)
+        elif isinstance(exc, sqlite3.Error):
+            log.warning("a change could not be stored: %s", exc)
+        return _bare(error)
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_settle, outcomes)
+        except RuntimeError:
+            log.warning("the event loop ended before %d changes were told", len(outcomes))
+
+    def _tidy(self, idle: bool) -> None:
+        if self._patience is None:
+            return
+        if not idle and time.monotonic() - self._tidied < AT_LEAST_EVERY:
+            return
+        try:
+            self._patience = 0.0 if self._housekeeping(self._desk) else None
+        except sqlite3.Error as exc:
+            self._undo()
+            self._patience = None  # until somebody writes again
+            log.warning("the database could not be tidied up: %s", exc)
+        self._tidied = time.monotonic()
+
+
+def _settle(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        done = outcome.job.done
+        if done.done():  # whoever waited has gone
+            continue
+        if outcome.error is None:
+            done.set_result(outcome.value)
+        else:
+            done.set_exception(outcome.error)
+
+
+def _bare(exc: GatewayError) -> GatewayError:
+    """Take off the frames it passed through: they hold what callers sent."""
+    exc.__context__ = exc.__cause__ = None
+    return exc.with_traceback(None)
