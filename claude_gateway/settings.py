@@ -6,17 +6,19 @@ help live here and in the plugins; `.env.example` and docs/settings.md are gener
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from claude_gateway.errors import SettingsError
 from claude_gateway.types.secrets import Secret
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +111,26 @@ def hosts(raw: str) -> tuple[str, ...]:
         if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?", name):
             raise ValueError(f"wants names such as gateway.example.org, not {name!r}")
     return found
+
+
+def networks(raw: str) -> tuple[Network, ...]:
+    """Networks or single addresses, separated by commas."""
+    found: list[Network] = []
+    for part in words(raw):
+        try:
+            found.append(ipaddress.ip_network(part))
+        except ValueError:
+            raise ValueError(f"wants networks such as 10.0.0.0/8, not {part!r}") from None
+    return tuple(found)
+
+
+def places(raw: str) -> tuple[Network | str, ...]:
+    """Networks, addresses or host names (in small letters), separated by commas."""
+    found: list[Network | str] = []
+    for part in words(raw):
+        looks_numeric = "/" in part or ":" in part or part.replace(".", "").isdigit()
+        found += networks(part) if looks_numeric else (name.lower() for name in hosts(part))
+    return tuple(found)
 
 
 def flag(raw: str) -> bool:

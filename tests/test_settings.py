@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ API_KEYS = Setting("API_KEYS", parsers.api_keys, NO_KEYS, "some keys")
         (parsers.api_key, "sk-ant-x", Secret("sk-ant-x")),
         (parsers.secrets, "a, b", (Secret("a"), Secret("b"))),
         (parsers.api_keys, "sk-ant-a, sk-ant-b,sk-ant-a", (Secret("sk-ant-a"), Secret("sk-ant-b"))),
+        (parsers.networks, "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
+        (parsers.networks, " , ", ()),
+        (
+            parsers.places,
+            "10.0.0.1,fd00::/8,NAS.local,7up",
+            (ip_network("10.0.0.1/32"), ip_network("fd00::/8"), "nas.local", "7up"),
+        ),
         (parsers.path, "/a/b", Path("/a/b")),
         (parsers.path, "~/b", Path.home() / "b"),
         (parsers.whole(0, 5), "0", 0),
@@ -82,6 +90,16 @@ def test_yes_and_no_have_several_spellings(raw: str, value: object) -> None:
         (parsers.api_key, "sk-ant-a b", "characters that a key cannot have"),
         (parsers.api_keys, "sk-ant-a,sk-xyz", "begins with sk-ant-"),
         (parsers.api_keys, " , ", "wants at least one key"),
+        (
+            parsers.networks,
+            "10.0.0.0/8,10.0.0.1/8",
+            "networks such as 10.0.0.0/8, not '10.0.0.1/8'",
+        ),
+        (parsers.networks, "nas.local", "wants networks"),
+        (parsers.places, "10.0.0.300", "wants networks"),
+        (parsers.places, "nas.local/24", "wants networks"),
+        (parsers.places, "http://nas.local", "wants networks"),
+        (parsers.places, "*.local", "wants names"),
     ],
 )
 def test_a_wrong_text_is_refused_with_what_is_wanted(

@@ -1,1 +1,1 @@
-"""Who may come in, decided from facts about a request, never from the request itself."""
+"""Who may come in and where the gateway may go: decided from facts, never from a request itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from claude_gateway.defaults import fetch_settings
 from claude_gateway.settings import (
     Setting,
     api_key,
@@ -268,6 +269,7 @@ PLUGINS_ALLOW = Setting(
     RUNNING,
 )
 
-ALL: tuple[Setting[object], ...] = tuple(
-    value for value in dict(globals()).values() if isinstance(value, Setting)
+ALL: tuple[Setting[object], ...] = (
+    *(value for value in dict(globals()).values() if isinstance(value, Setting)),
+    *fetch_settings.ALL,
 )

@@ -17,6 +17,7 @@ from claude_gateway.models.catalogue import Resolved
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import lifecycle
+from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.standins import stand_ins
 from claude_gateway.web.streams import stream_reply
@@ -28,6 +29,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     gateway = request.app[GATEWAY]
     asked = chat.read(parse_object(await read_json_body(request)))
     resolved = gateway.catalogue.resolve(asked.model)
+    await fetch_links(request, asked.fields)
     auto_cache = gateway.settings[AUTO_CACHE]
     wanted = Wanted(request, asked, partial(chat.translate, asked, auto_cache=auto_cache))
     call = wanted.of(resolved)

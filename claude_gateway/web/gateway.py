@@ -18,6 +18,7 @@ from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.deadlines import patience
+from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.health_board import HealthBoard
 from claude_gateway.web.pulse import Pulse
 
@@ -46,6 +47,7 @@ class Gateway:
     demo: bool
     backends: tuple[str, ...]
     access_log: AccessLog | None = None
+    fetcher: Fetcher | None = None
     ids: Ids = field(default_factory=Ids)
     rules: dict[web.AbstractRoute, RouteRule] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)

@@ -15,6 +15,8 @@ from aiohttp import web
 
 from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
+from claude_gateway.access.reach import Reach
+from claude_gateway.defaults import fetch_settings
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
@@ -30,6 +32,7 @@ from claude_gateway.settings import Settings
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import create_app
 from claude_gateway.web.connection import Connection
+from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.health_board import HealthBoard
 from claude_gateway.web.pulse import Pulse
@@ -67,7 +70,15 @@ def build_gateway(
         demo=demo(settings),
         backends=tuple(registry.backends),
         access_log=access_log,
+        fetcher=_fetcher(settings),
     )
+
+
+def _fetcher(settings: Settings) -> Fetcher | None:
+    if settings[fetch_settings.IMAGE_FETCH] != "fetch":
+        return None
+    reach = Reach(settings[fetch_settings.FETCH_DENY], settings[fetch_settings.FETCH_ALLOW])
+    return Fetcher(reach, settings[fetch_settings.FETCH_TIMEOUT])
 
 
 def _catalogue(settings: Settings, registry: Registry) -> Catalogue:

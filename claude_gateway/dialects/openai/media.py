@@ -35,10 +35,20 @@ URL_SAFE = str.maketrans("-_", "+/")
 LONGEST_SIGNATURE = 16  # characters of base64
 
 
+def is_link(url: str) -> bool:
+    """Whether it is the address of something, and not the thing itself."""
+    return url[:8].lower().startswith(("https://", "http://"))
+
+
+def seen(start: bytes) -> str | None:
+    """Return the type that the first bytes show."""
+    return next((kind for signature, kind in SIGNATURES if signature.match(start)), None)
+
+
 def by_value(url: str, path: str) -> Block:
     """Return the block for a data URL, or for bare base64 that shows what it is."""
     declared, data = _taken_apart(url, path)
-    kind = _seen(data) or OTHER_NAMES.get(declared, declared)
+    kind = _kind(data) or OTHER_NAMES.get(declared, declared)
     source: Block = {"type": "base64", "media_type": kind, "data": data}
     if kind in IMAGES:
         return {"type": "image", "source": source}
@@ -66,13 +76,11 @@ def _taken_apart(url: str, path: str) -> tuple[str, str]:
     return (match[1] or "").lower() if match else "", data.translate(URL_SAFE)
 
 
-def _seen(data: str) -> str | None:
-    """Return the type that the first bytes show."""
+def _kind(data: str) -> str | None:
     try:
-        start = base64.b64decode(data[:LONGEST_SIGNATURE])
+        return seen(base64.b64decode(data[:LONGEST_SIGNATURE]))
     except binascii.Error:
         return None
-    return next((kind for signature, kind in SIGNATURES if signature.match(start)), None)
 
 
 def _decoded(data: str, path: str) -> str:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
 from claude_gateway.dialects.openai.caching import breakpoint_of
-from claude_gateway.dialects.openai.media import Block, by_value
+from claude_gateway.dialects.openai.media import Block, by_value, is_link
 
 # Reads one part: its type, its fields, where it stands.
 PartReader: TypeAlias = Callable[[str, Mapping[str, object], str], list[Block]]
@@ -72,7 +72,7 @@ def by_url(kind: str, url: str, path: str) -> Block:
     """Return the image or the document at a URL, or in one."""
     if url[:5].lower() == "data:":
         return by_value(url, path)
-    if not url[:8].lower().startswith(("https://", "http://")):
+    if not is_link(url):
         wrong(path, "must be an http(s) URL or a base64 data URL")
     return {"type": kind, "source": {"type": "url", "url": url}}
 
