@@ -28,6 +28,18 @@ class Ids:
         """An id for one assistant turn; it is part of a URL, hence the 128 bits."""
         return f"run_{self._hex(16)}"
 
+    def session(self) -> str:
+        """An id for a session that a client did not name itself."""
+        return f"ses_{self._hex(16)}"
+
+    def project(self) -> str:
+        """An id for a project."""
+        return f"prj_{self._hex(16)}"
+
+    def message(self) -> str:
+        """An id for a message in a session."""
+        return f"msg_{self._hex(16)}"
+
     def _hex(self, size: int) -> str:
         at = self._at
         if at + size > len(self._pool):

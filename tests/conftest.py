@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from claude_gateway import (
+    GATEWAY_STORE,
     Answer,
     BlockStart,
     BlockStop,
@@ -227,7 +228,9 @@ async def _serving(
         return b""
 
     async with AsyncExitStack() as stack:
-        registry = await stack.enter_async_context(open_registry(plugins, settings))
+        registry = await stack.enter_async_context(
+            open_registry(plugins, settings, store=settings[GATEWAY_STORE])
+        )
         gateway = build_gateway(settings, registry, AccessLog(kept, bool))
         runner = web.AppRunner(
             create_app(gateway, routes), handler_cancellation=True, shutdown_timeout=0.1

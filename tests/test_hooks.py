@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 import pytest
+from claude_gateway_sqlite import plugin as sqlite
 from click.testing import CliRunner
 
 from claude_gateway import (
@@ -252,7 +253,7 @@ async def test_no_hook_is_called_while_serving(
     def note(hook: str, impls: Sequence[pluggy.HookImpl], arguments: object) -> None:
         called.append(hook)
 
-    async with serving(Full(completing())) as app:
+    async with serving(Full(completing()), sqlite, GATEWAY_STORE="sqlite") as app:
         app.plugins._manager.add_hookcall_monitoring(note, lambda *_: None)
         for route in ROUTES:
             for body in bodies(route.method):
@@ -264,7 +265,7 @@ async def test_no_hook_is_called_while_serving(
         assert called == []
         app.plugins.ask("register_settings")
         assert set(called) == {"register_settings"}  # it would have been noticed
-    assert {line["status"] for line in app.lines} == {200, 204, 400, 401, 404, 405}
+    assert {line["status"] for line in app.lines} == {200, 201, 204, 400, 401, 404, 405}
 
 
 def bodies(method: str) -> list[bytes | dict[str, object]]:

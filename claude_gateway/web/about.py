@@ -42,7 +42,7 @@ async def health(request: web.Request) -> web.StreamResponse:
         "version": __version__,
         "checks": checks,
         "uptime_seconds": round(time.monotonic() - gateway.started, 1),
-        "active_sessions": 0,
+        "active_sessions": gateway.session_count.latest,
         "mode": "demo" if gateway.demo else "live",
     }
     if request.query.get("deep") == "1":

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from claude_gateway.web import about, chat, messages, models
+from claude_gateway.web import (
+    about,
+    chat,
+    exports,
+    messages,
+    models,
+    projects,
+    session_messages,
+    session_tools,
+    sessions,
+)
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
 from claude_gateway.web.guard import guard, refuse_expectation
@@ -38,6 +48,24 @@ ROUTES = (
     Route("POST", "/v1/chat/completions", chat.chat_completions),
     Route("POST", "/v1/messages", messages.messages, NATIVE),
     Route("POST", "/v1/messages/count_tokens", messages.count_tokens, NATIVE),
+    Route("POST", "/v1/projects", projects.create_project),
+    Route("GET", "/v1/projects", projects.list_projects),
+    Route("GET", "/v1/projects/{id}", projects.get_project),
+    Route("PATCH", "/v1/projects/{id}", projects.change_project),
+    Route("DELETE", "/v1/projects/{id}", projects.delete_project),
+    Route("POST", "/v1/sessions", sessions.create_session),
+    Route("GET", "/v1/sessions", sessions.list_sessions),
+    Route("GET", "/v1/sessions/stats", sessions.session_stats),
+    Route("GET", "/v1/sessions/{id}", sessions.get_session),
+    Route("PATCH", "/v1/sessions/{id}", sessions.change_session),
+    Route("DELETE", "/v1/sessions/{id}", sessions.delete_session),
+    Route("POST", "/v1/sessions/{id}/fork", sessions.fork_session),
+    Route("GET", "/v1/sessions/{id}/export", exports.export_session),
+    Route("GET", "/v1/sessions/{id}/messages", session_messages.list_messages),
+    Route("POST", "/v1/sessions/{id}/messages", session_messages.add_message),
+    Route("GET", "/v1/sessions/{id}/tools", session_tools.list_tools),
+    Route("POST", "/v1/sessions/{id}/tools", session_tools.choose_tools),
+    Route("PUT", "/v1/sessions/{id}/tools", session_tools.choose_tools),
 )
 
 

@@ -14,6 +14,7 @@ from claude_gateway.ids import Ids
 from claude_gateway.models.catalogue import Catalogue, Resolved
 from claude_gateway.models.fallbacks import Fallbacks
 from claude_gateway.settings import Settings
+from claude_gateway.stores import Store
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 from claude_gateway.web.access_log import AccessLog
@@ -21,6 +22,7 @@ from claude_gateway.web.deadlines import patience
 from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.health_board import HealthBoard
 from claude_gateway.web.pulse import Pulse
+from claude_gateway.web.session_count import SessionCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Gateway:
     body_timeout: float
     demo: bool
     backends: tuple[str, ...]
+    session_count: SessionCount
+    store: Store | None = None
     access_log: AccessLog | None = None
     fetcher: Fetcher | None = None
     ids: Ids = field(default_factory=Ids)

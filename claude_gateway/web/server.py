@@ -36,6 +36,7 @@ from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.health_board import HealthBoard
 from claude_gateway.web.pulse import Pulse
+from claude_gateway.web.session_count import SessionCount
 
 BACKLOG = 4096
 ROUTE_TABLE = Path("/proc/net/route")
@@ -69,6 +70,8 @@ def build_gateway(
         body_timeout=settings[names.BODY_TIMEOUT],
         demo=demo(settings),
         backends=tuple(registry.backends),
+        session_count=SessionCount(registry.store),
+        store=registry.store,
         access_log=access_log,
         fetcher=_fetcher(settings),
     )
@@ -133,6 +136,7 @@ async def serve(
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(gateway.pulse.running())
         await stack.enter_async_context(gateway.health.watching())
+        await stack.enter_async_context(gateway.session_count.watching())
         await stack.enter_async_context(
             refreshing(gateway.catalogue, settings[names.MODELS_REFRESH])
         )

@@ -5,8 +5,10 @@ Every test runs in the session's event loop, where both of them live.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anthropic
 import openai
@@ -14,12 +16,44 @@ import pytest
 import pytest_asyncio
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Received, Reply, Stream
+from claude_gateway.testing.raw import Response, ask
 from claude_gateway.testing.wire import MODEL
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 BROKEN = ("error", "error_in_tool", "truncated")
 UPSTREAM_KEY = "sk-ant-api03-CANARY-upstream"
 CLIENT_KEY = "gw-CANARY-client"
+STRANGERS = [f"gw-CANARY-stranger-{i}" for i in range(400)]  # each is a user of its own
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody with a key."""
+
+    port: int
+    key: str
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Mapping[str, object] = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Send one request."""
+        return await ask(self.port, method, path, body, {"x-api-key": self.key, **(headers or {})})
+
+    async def get(self, path: str) -> Any:
+        """Return what is there."""
+        response = await self.ask("GET", path)
+        assert response.status == 200, response.body
+        return response.json
+
+    async def post(self, path: str, /, **fields: object) -> Any:
+        """Make something, and return it."""
+        response = await self.ask("POST", path, fields)
+        assert response.status == 201, response.body
+        return response.json
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -39,7 +73,7 @@ def env(fake: FakeAnthropic) -> dict[str, str]:
     return {
         "ANTHROPIC_API_KEY": UPSTREAM_KEY,
         "ANTHROPIC_BASE_URL": fake.url,
-        "GATEWAY_API_KEYS": CLIENT_KEY,
+        "GATEWAY_API_KEYS": ",".join([CLIENT_KEY, *STRANGERS]),
         "GATEWAY_MAX_RETRIES": "0",
         "GATEWAY_BREAKER_FAILURES": "0",  # these tests fail one after the other, on purpose
     }
@@ -51,6 +85,23 @@ async def gateway(env: dict[str, str]) -> AsyncGenerator[GatewayProcess]:
         yield gateway
     assert "CANARY" not in gateway.output()
     assert not [line for line in gateway.output().splitlines() if "Traceback" in line]
+
+
+@pytest.fixture(scope="session")
+def strangers() -> Iterator[str]:
+    return iter(STRANGERS)
+
+
+@pytest.fixture
+def caller(gateway: GatewayProcess, strangers: Iterator[str]) -> Caller:
+    """Somebody who has never been here."""
+    return Caller(gateway.port, next(strangers))
+
+
+@pytest.fixture
+def other(gateway: GatewayProcess, strangers: Iterator[str]) -> Caller:
+    """Somebody else."""
+    return Caller(gateway.port, next(strangers))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

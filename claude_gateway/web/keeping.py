@@ -1,0 +1,87 @@
+"""What the handlers of kept things share: the store, whose things, and requests sent twice."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Literal
+
+from aiohttp import web
+
+from claude_gateway.dialects.fields import parse_object
+from claude_gateway.errors import InvalidRequest, Unavailable
+from claude_gateway.stores import Store
+from claude_gateway.types.resources import DEFAULT_PROJECT, Project
+from claude_gateway.types.turns import Replay
+from claude_gateway.web.bodies import read_json_body
+from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
+from claude_gateway.web.replies import json_reply
+
+KEY = "Idempotency-Key"
+LONGEST_KEY = 255
+
+
+def store_of(request: web.Request) -> Store:
+    """Return the store. Raises Unavailable where the gateway runs without one."""
+    store = request.app[GATEWAY].store
+    if store is None:
+        raise Unavailable(
+            "This gateway keeps nothing: it runs without a store. Whoever runs it can install one "
+            "and choose it with GATEWAY_STORE.",
+            code="no_store",
+            should_retry=False,
+        )
+    return store
+
+
+def owner_of(request: web.Request) -> str:
+    """Return whose things the request is about."""
+    return request[PRINCIPAL].id
+
+
+async def default_project(request: web.Request) -> Project:
+    """Return the project of sessions that name none. It is there from the owner's first contact."""
+    now = time.time()
+    project = Project(DEFAULT_PROJECT, owner_of(request), "Default", now, now)
+    return await store_of(request).ensure_project(project)
+
+
+async def project_of(request: web.Request, project_id: str) -> Project:
+    """Return one of the owner's projects. Raises NotFound."""
+    if project_id == DEFAULT_PROJECT:
+        return await default_project(request)
+    return await store_of(request).get_project(owner_of(request), project_id)
+
+
+async def optional_fields(request: web.Request) -> dict[str, object]:
+    """Read the fields of a request that may come without a body."""
+    return parse_object(await read_json_body(request)) if request.body_exists else {}
+
+
+def replay_of(
+    request: web.Request,
+    body: bytes,
+    kind: Literal["run", "project", "session", "message"],
+    made: str,
+) -> Replay | None:
+    """Return how to know this request when it is sent again; None when it does not want that."""
+    keys = request.headers.getall(KEY, ())
+    if not keys:
+        return None
+    key = keys[0]
+    if len(keys) > 1 or not (key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY):
+        raise InvalidRequest(
+            f"{KEY} must come once, with 1 to {LONGEST_KEY} printable ASCII characters.",
+            code="invalid_header",
+            param=KEY,
+        )
+    asked = hashlib.sha256(f"{request.method} {request.path}\n".encode())
+    asked.update(body)
+    return Replay(key, asked.hexdigest(), kind, made, time.time())
+
+
+def gone(request: web.Request, id_: str) -> web.Response:
+    """Say that it was deleted: with nothing, or in JSON to a client that asks for that."""
+    if "application/json" in request.headers.get("Accept", ""):
+        return json_reply({"id": id_, "deleted": True})
+    return web.Response(status=204)

@@ -1,0 +1,62 @@
+"""/v1/sessions/{id}/messages."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from claude_gateway.dialects.fields import parse_object
+from claude_gateway.dialects.openai.parts import AUDIO
+from claude_gateway.dialects.resources import messages
+from claude_gateway.dialects.resources.reading import choice, page
+from claude_gateway.dialects.resources.writing import listed
+from claude_gateway.errors import NotFound
+from claude_gateway.types.resources import Message
+from claude_gateway.web.bodies import read_json_body
+from claude_gateway.web.busy import refuse_while_busy
+from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.keeping import owner_of, replay_of, store_of
+from claude_gateway.web.replies import json_reply
+from claude_gateway.web.wanted import IGNORED
+
+
+async def list_messages(request: web.Request) -> web.StreamResponse:
+    """List a conversation, in order."""
+    store, owner, id_ = store_of(request), owner_of(request), request.match_info["id"]
+    window, role = page(request.query), choice(request.query, "role", messages.ROLES)
+    after = messages.read_after(request.query)
+    if isinstance(after, str):
+        after = await number_of(request, id_, after, "after")
+    listing = await store.list_messages(owner, id_, window, role=role, after=after)
+    body = listed("messages", listing, window, lambda message: messages.written(message, id_))
+    return json_reply({**body, "session_id": id_})
+
+
+async def add_message(request: web.Request) -> web.StreamResponse:
+    """Add a message to a conversation. The model is not asked."""
+    gateway, store = request.app[GATEWAY], store_of(request)
+    owner, id_ = owner_of(request), request.match_info["id"]
+    body = await read_json_body(request)
+    asked = messages.read(parse_object(body))
+    message = Message(
+        gateway.ids.message(),
+        asked.role,
+        asked.content,
+        time.time(),
+        asked.text,
+        metadata=asked.metadata,
+    )
+    replay = replay_of(request, body, "message", message.id)
+    refuse_while_busy(gateway, owner, id_)
+    (kept,) = await store.add_messages(owner, id_, [message], replay)
+    return json_reply(messages.written(kept, id_), 201, {IGNORED: AUDIO} if asked.audio else None)
+
+
+async def number_of(request: web.Request, session_id: str, message: str | int, param: str) -> int:
+    """Return the number of a message that is named by its number or its id. Raises NotFound."""
+    _, conversation = await store_of(request).history(owner_of(request), session_id)
+    for found in conversation:
+        if message in (found.id, found.number):
+            return found.number
+    raise NotFound("The session has no such message.", param=param)

@@ -1,0 +1,153 @@
+"""/v1/sessions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from aiohttp import web
+
+from claude_gateway.dialects.fields import parse_object
+from claude_gateway.dialects.resources import sessions
+from claude_gateway.dialects.resources.reading import page
+from claude_gateway.dialects.resources.writing import listed
+from claude_gateway.errors import NotFound
+from claude_gateway.types.resources import Session
+from claude_gateway.web.bodies import read_json_body
+from claude_gateway.web.busy import refuse_while_busy, stop_turn
+from claude_gateway.web.chat import notes
+from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.keeping import (
+    gone,
+    optional_fields,
+    owner_of,
+    project_of,
+    replay_of,
+    store_of,
+)
+from claude_gateway.web.replies import json_reply
+from claude_gateway.web.session_messages import number_of
+
+# What thinking is bound to, and where that is frozen; a model must not see another one's.
+BINDING: Mapping[str, Sequence[str]] = {
+    "system_prompt": ("system",),
+    "enabled_tools": ("tools",),
+    "enabled_servers": ("tools",),
+    "model": (),
+}
+
+
+async def create_session(request: web.Request) -> web.StreamResponse:
+    """Make a session. Nothing is asked of the model yet."""
+    gateway, store = request.app[GATEWAY], store_of(request)
+    body = await read_json_body(request)
+    asked = sessions.read(parse_object(body))
+    resolved = gateway.catalogue.resolve(asked.model)
+    id_, now = gateway.ids.session(), time.time()
+    replay = replay_of(request, body, "session", id_)
+    await check_project(request, asked.project_id)
+    new = Session(id_, owner_of(request), asked.project_id, resolved.model.id, now, now)
+    session = await store.create_session(replace(new, **asked.fields), replay)
+    gateway.session_count.changed()
+    return json_reply(sessions.written(session), 201, notes(resolved))
+
+
+async def list_sessions(request: web.Request) -> web.StreamResponse:
+    """List the caller's sessions, the newest change first."""
+    window, only = page(request.query), sessions.read_filter(request.query)
+    listing = await store_of(request).list_sessions(owner_of(request), window, only)
+    return json_reply(listed("sessions", listing, window, sessions.written))
+
+
+async def session_stats(request: web.Request) -> web.StreamResponse:
+    """Say what the caller has used, deleted sessions included."""
+    stats = await store_of(request).session_stats(owner_of(request))
+    return json_reply(sessions.written_stats(stats))
+
+
+async def get_session(request: web.Request) -> web.StreamResponse:
+    """Describe one session."""
+    session = await store_of(request).get_session(owner_of(request), request.match_info["id"])
+    return json_reply(sessions.written(session))
+
+
+async def change_session(request: web.Request) -> web.StreamResponse:
+    """Replace the fields that are given."""
+    changes = sessions.read_changes(parse_object(await read_json_body(request)))
+    session = await store_of(request).get_session(owner_of(request), request.match_info["id"])
+    headers: dict[str, str] = {}
+    if "model" in changes:
+        resolved = request.app[GATEWAY].catalogue.resolve(changes["model"])
+        changes["model"], headers = resolved.model.id, notes(resolved)
+    if (project_id := changes.get("project_id")) is not None:
+        await check_project(request, str(project_id))
+    return json_reply(sessions.written(await changed(request, session, changes)), 200, headers)
+
+
+async def changed(request: web.Request, session: Session, changes: dict[str, object]) -> Session:
+    """Keep changes of a session.
+
+    What stands before the conversation is frozen with its first turn. When it changes it is
+    written anew with the next turn, and thinking of the turns before is not sent again: upstream
+    refuses thinking whose beginnings have changed.
+    """
+    stale = [
+        name for name in BINDING if name in changes and changes[name] != getattr(session, name)
+    ]
+    if stale:
+        refuse_while_busy(request.app[GATEWAY], session.owner, session.id)
+        frozen = {field for name in stale for field in BINDING[name]}
+        changes = {
+            **changes,
+            **dict.fromkeys(frozen),
+            "thinking_after": session.last_number,
+        }
+    if not changes:
+        return session
+    session = await store_of(request).update_session(session.owner, session.id, changes)
+    request.app[GATEWAY].session_count.changed()
+    return session
+
+
+async def delete_session(request: web.Request) -> web.StreamResponse:
+    """Stop a session's turn and forget it. What it has used stays in the figures."""
+    store, owner, id_ = store_of(request), owner_of(request), request.match_info["id"]
+    await stop_turn(request.app[GATEWAY], owner, id_)
+    await store.delete_session(owner, id_)
+    request.app[GATEWAY].session_count.changed()
+    return gone(request, id_)
+
+
+async def fork_session(request: web.Request) -> web.StreamResponse:
+    """Go on from a point of a conversation in a new session."""
+    gateway, store = request.app[GATEWAY], store_of(request)
+    asked = sessions.read_fork(await optional_fields(request))
+    parent = await store.get_session(owner_of(request), request.match_info["id"])
+    last = parent.last_number if asked.copy_messages else 0
+    if asked.up_to is not None:
+        last = await number_of(request, parent.id, asked.up_to, "up_to")
+    now = time.time()
+    fork = replace(
+        parent,
+        id=gateway.ids.session(),
+        parent_id=parent.id,
+        title=parent.title if asked.title is None else asked.title,
+        status="active",
+        created_at=now,
+        updated_at=now,
+        thinking_after=last,
+    )
+    kept = await store.fork_session(parent.owner, parent.id, fork, last)
+    gateway.session_count.changed()
+    return json_reply(sessions.written(kept), 201)
+
+
+async def check_project(request: web.Request, project_id: str) -> None:
+    """Raise NotFound, naming the field, when the caller has no such project."""
+    try:
+        await project_of(request, project_id)
+    except NotFound:
+        raise NotFound(
+            "Project not found. GET /v1/projects lists those that there are.", param="project_id"
+        ) from None
