@@ -50,9 +50,9 @@ async def open_registry(
     Raises PluginError naming the plugin whose offer cannot be opened, or two that clash.
     """
     async with AsyncExitStack() as stack:
-        kept = None
-        if (chosen := choose_store(plugins, settings, store)) is not None:
-            kept = await _open(stack, plugins, *chosen, open_timeout)
+        kept = await stack.enter_async_context(
+            open_store(plugins, settings, store, open_timeout=open_timeout)
+        )
 
         async def open_all(hook: str) -> list[tuple[str, object]]:
             return [
@@ -75,6 +75,16 @@ async def open_registry(
             checks,
             kept,
         )
+
+
+@asynccontextmanager
+async def open_store(
+    plugins: Plugins, settings: Settings, wanted: str, *, open_timeout: float = 30
+) -> AsyncGenerator[Store | None]:
+    """Open the store alone, as `open_registry` would; None when there is none."""
+    async with AsyncExitStack() as stack:
+        chosen = choose_store(plugins, settings, wanted)
+        yield None if chosen is None else await _open(stack, plugins, *chosen, open_timeout)
 
 
 def choose_store(

@@ -8,7 +8,9 @@ import click
 
 from claude_gateway.cli.environment import environment
 from claude_gateway.cli.inspect import check_config, plugins, settings_page
+from claude_gateway.cli.projects import projects
 from claude_gateway.cli.serve import serve
+from claude_gateway.cli.sessions import sessions
 from claude_gateway.cli.start import load_plugins
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.version import __version__
@@ -30,7 +32,7 @@ def cli() -> None:
     """A self-hosted backend for Claude apps."""
 
 
-for _command in (serve, plugins, check_config, settings_page):
+for _command in (serve, projects, sessions, plugins, check_config, settings_page):
     cli.add_command(_command)
 
 
