@@ -9,7 +9,7 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock up down logs ps rebuild docker clean
+.PHONY: help setup run seed test check lock up down logs ps rebuild docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,6 +19,9 @@ setup: ## Make .venv with the gateway, its plugins and the tools (PYTHON=python3
 
 run: setup ## Serve on this machine
 	@exec .venv/bin/claude-gateway serve $(ARGS)
+
+seed: ## Put sample projects and a session into the running gateway (BASE_URL and API_KEY say which)
+	@exec scripts/seed_data.sh
 
 test: setup ## Run all tests (ARGS="-k words" chooses)
 	@exec .venv/bin/python -m pytest $(ARGS)

@@ -181,7 +181,9 @@ def test_nothing_has_to_be_installed_by_hand(target: str) -> None:
     assert "setup" in targets()[target].split()
 
 
-@pytest.mark.parametrize("script", ["scripts/setup", "scripts/check", "scripts/lock", ".ci/run"])
+@pytest.mark.parametrize(
+    "script", ["scripts/setup", "scripts/check", "scripts/lock", "scripts/seed_data.sh", ".ci/run"]
+)
 def test_scripts_can_be_started(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     assert read(script).startswith("#!/usr/bin/env ")

@@ -1,0 +1,127 @@
+"""The script that fills a fresh gateway, and the lines it is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claude_gateway.testing import GatewayProcess
+from claude_gateway.testing.raw import ask
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(
+        shutil.which("curl") is None and not os.environ.get("CI"), reason="curl is not installed"
+    ),
+]
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = ROOT / "scripts/seed_data.sh"
+PLAIN = """
+BASE_URL="http://localhost:8000"
+curl -X POST $BASE_URL/v1/projects \\
+  -H "Content-Type: application/json" \\
+  -d '{"name": "iOS App", "description": "Main iOS project", "path": "/workspace/ios-app"}'
+curl -X POST $BASE_URL/v1/projects \\
+  -H "Content-Type: application/json" \\
+  -d '{"name": "Backend API", "description": "Python FastAPI", "path": "/workspace/backend"}'
+PROJECT_ID=$(curl -sS $BASE_URL/v1/projects | jq -r '.projects[0].id')
+curl -X POST $BASE_URL/v1/sessions \\
+  -H "Content-Type: application/json" \\
+  -d "{
+    \\"project_id\\": \\"$PROJECT_ID\\",
+    \\"model\\": \\"claude-3-5-haiku-20241022\\",
+    \\"title\\": \\"Initial Setup\\",
+    \\"system_prompt\\": \\"You are an iOS development assistant\\"
+  }"
+"""
+
+
+async def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(
+        subprocess.run,
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], **environment},
+    )
+
+
+async def seeded(gateway: GatewayProcess, key: str = "") -> None:
+    """Check that the sample data is there, once."""
+    headers = {"x-api-key": key} if key else {}
+
+    async def get(path: str) -> Any:
+        return (await ask(gateway.port, "GET", path, b"", headers)).json
+
+    projects = (await get("/v1/projects"))["projects"]
+    named = {project["name"]: project for project in projects}
+    assert [project["name"] for project in projects] == ["Backend API", "iOS App", "Default"]
+    assert named["iOS App"]["path"] == "/workspace/ios-app"
+    (session,) = (await get("/v1/sessions"))["sessions"]
+    assert session["project_id"] == named["Backend API"]["id"]
+    assert session["title"] == "Initial Setup"
+    assert session["system_prompt"] == "You are an iOS development assistant"
+    assert (gateway.folder / "workspace/ios-app").is_dir()
+    assert (gateway.folder / "workspace/backend").is_dir()
+
+
+@pytest.mark.skipif(
+    shutil.which("jq") is None and not os.environ.get("CI"), reason="jq is not installed"
+)
+async def test_the_plain_lines_fill_a_fresh_gateway() -> None:
+    async with GatewayProcess() as gateway:
+        lines = PLAIN.replace("localhost:8000", f"localhost:{gateway.port}")
+        done = await run("bash", "-euc", lines)
+        assert done.returncode == 0, done.stderr
+        await seeded(gateway)
+
+
+@pytest.mark.parametrize("jq", [True, False], ids=["with-jq", "without-jq"])
+async def test_the_script_fills_a_fresh_gateway(tmp_path: Path, jq: bool) -> None:
+    tools = ("bash", "curl", "cat", "sed", *(["jq"] if jq else []))
+    for name in tools:
+        if place := shutil.which(name):
+            (tmp_path / name).symlink_to(place)
+    async with GatewayProcess() as gateway:
+        done = await run(str(SCRIPT), BASE_URL=gateway.url, PATH=str(tmp_path))
+        assert done.returncode == 0, done.stderr
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [answer.get("name") for answer in answers] == ["iOS App", "Backend API", None]
+        if shutil.which("jq"):
+            assert ("jq was not found" in done.stderr) is not jq
+        await seeded(gateway)
+
+
+async def test_the_script_brings_a_key_where_one_is_wanted() -> None:
+    key = "gw-CANARY-seed"
+    async with GatewayProcess({"GATEWAY_AUTH": "required", "GATEWAY_API_KEYS": key}) as gateway:
+        refused = await run(str(SCRIPT), BASE_URL=gateway.url)
+        assert refused.returncode == 1
+        assert "refused with 401" in refused.stderr
+        done = await run(str(SCRIPT), BASE_URL=gateway.url, API_KEY=key)
+        assert done.returncode == 0, done.stderr
+        assert key not in done.stdout + done.stderr
+        await seeded(gateway, key)
+
+
+async def test_without_a_gateway_the_script_says_what_to_do() -> None:
+    done = await run(str(SCRIPT), BASE_URL="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "make run" in done.stderr
+
+
+async def test_the_script_explains_itself() -> None:
+    helped, wrong = await run(str(SCRIPT), "--help"), await run(str(SCRIPT), "--force")
+    assert helped.returncode == 0
+    assert re.search(r"BASE_URL.*localhost:8000", helped.stdout)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
