@@ -56,6 +56,7 @@ from claude_gateway.types.events import (
 from claude_gateway.types.health import Health
 from claude_gateway.types.models import ModelInfo, Price
 from claude_gateway.types.principals import OWNER, Credential, Principal
+from claude_gateway.types.rawjson import RawJson
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.resources import (
     Listing,
@@ -123,6 +124,7 @@ __all__ = [
     "Project",
     "Prunes",
     "RateLimited",
+    "RawJson",
     "Replay",
     "ReportsHealth",
     "Run",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import NoReturn
 
+from claude_gateway.engine.tally import counted
 from claude_gateway.errors import UpstreamError
 from claude_gateway.types.events import (
     Accepted,
@@ -23,13 +24,19 @@ from claude_gateway.types.events import (
     TextDelta,
     ThinkingDelta,
 )
+from claude_gateway.types.rawjson import RawJson
 from claude_gateway.types.requests import Answer
 
 
 class Fold:
-    """Add every event, then ask for the answer."""
+    """Add every event, then ask for the answer.
+
+    `exact` is whether the blocks are what upstream has, so that it will know them again: a delta of
+    a kind that this version does not know belongs into its block in a way that nobody can guess.
+    """
 
     def __init__(self) -> None:
+        self.exact = True
         self._headers: Mapping[str, str] = {}
         self._message: dict[str, object] = {}
         self._blocks: dict[int, dict[str, object]] = {}
@@ -73,20 +80,18 @@ class Fold:
 
     def _end(self, delta: Mapping[str, object], usage: Mapping[str, object]) -> None:
         self._message |= delta
-        counted = {key: count for key, count in usage.items() if count is not None}
-        self._message["usage"] = {**_mapping(self._message.get("usage")), **counted}
+        self._message["usage"] = counted(self._message.get("usage"), usage)
 
     def _append(self, index: int, key: str, piece: str) -> None:
         self._pieces.setdefault(index, {}).setdefault(key, []).append(piece)
 
     def _other(self, index: int, delta: Mapping[str, object]) -> None:
         citation = delta.get("citation")
-        if citation is not None and index in self._blocks:
-            known = self._blocks[index].get("citations")
-            self._blocks[index]["citations"] = [
-                *(known if isinstance(known, list) else ()),
-                citation,
-            ]
+        if citation is None or index not in self._blocks:
+            self.exact = False
+            return
+        known = self._blocks[index].get("citations")
+        self._blocks[index]["citations"] = [*(known if isinstance(known, list) else ()), citation]
 
     def _finished(self, index: int) -> dict[str, object]:
         block = dict(self._blocks[index])
@@ -97,22 +102,20 @@ class Fold:
                 block[key] = (start if isinstance(start, str) else "") + text
             elif text.strip():
                 block["input"] = _input(text)
+                self.exact = self.exact and not isinstance(block["input"], str)
             else:
                 block["input"] = start or {}
         return block
 
 
-def _input(text: str) -> object:
-    """Return the call's input; text that max_tokens cut short is no JSON and stays text."""
+def _input(text: str) -> RawJson | str:
+    """Return the call's input as written; text that max_tokens cut short is no JSON and stays text."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        json.loads(text, parse_int=str, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return text
+    return RawJson(text)
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}

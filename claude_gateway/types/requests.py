@@ -13,7 +13,8 @@ class ModelRequest:
     """What a backend is asked to answer.
 
     `params` holds the parameters of Anthropic's Messages API except `model` and `stream`; values
-    it does not know are passed on. `raw`, when set, is the whole request body as JSON exactly as
+    it does not know are passed on. What must stay as it was written is RawJson, at any depth.
+    `raw`, when set, is the whole request body as JSON exactly as
     it should be sent, `model` and `stream` included: a native client's own bytes.
     `headers` are the native client's `anthropic-version` and `anthropic-beta`, when it sent them.
     `upstream_key` is set when the caller pays with a key of their own. `affinity` names what the

@@ -22,6 +22,7 @@ from claude_gateway.types.events import (
     TextDelta,
     ThinkingDelta,
 )
+from claude_gateway.types.rawjson import RawJson
 from claude_gateway.types.requests import Answer
 
 START = MessageStart({"id": "msg_1", "model": "m", "usage": {"input_tokens": 7}})
@@ -39,6 +40,14 @@ def folded(*events: Event) -> Answer:
 
 def content(*events: Event) -> object:
     return folded(*events).message["content"]
+
+
+def exact(*events: Event) -> bool:
+    fold = Fold()
+    for event in (START, *events, STOP):
+        fold.add(event)
+    fold.answer()
+    return fold.exact
 
 
 def called(*partial: str, given: object = None) -> object:
@@ -78,24 +87,35 @@ def test_t06_thinking_that_is_not_shown_is_kept_with_its_signature() -> None:
 @pytest.mark.parametrize(
     ("partial", "input_"),
     [
-        (('{"ci', 'ty":"Chur"}'), {"city": "Chur"}),
+        (('{"ci', 'ty":"Chur"}'), RawJson('{"city":"Chur"}')),
         ((), {}),
         (("",), {}),
         ((" ", "\n"), {}),
-        (('{"n":123456789012345678901234567890}',), {"n": 123456789012345678901234567890}),
     ],
 )
-def test_the_pieces_of_an_input_are_parsed_together(
-    partial: tuple[str, ...], input_: object
-) -> None:
+def test_the_pieces_of_an_input_belong_together(partial: tuple[str, ...], input_: object) -> None:
     assert called(*partial) == [{**CALL, "input": input_}]
 
 
 @pytest.mark.parametrize(
-    "cut", ['{"city":"Ch', '{"n": NaN}', "[" * 100_000, '{"n":' + "1" * 5000 + "}"]
+    "text",
+    [
+        '{"n":123456789012345678901234567890}',
+        '{"n":1.10, "m":-0.0,"e":1E+2}',
+        '{"n":' + "1" * 5000 + "}",
+        r'{"b":"\u00e9\/","a":"\ud83d\ude00"}',
+        '{ "z":1,\n"a":2 }',
+    ],
+    ids=lambda text: text[:20],
 )
-def test_an_input_that_cannot_be_parsed_stays_text(cut: str) -> None:
+def test_t07_an_input_stays_as_the_model_wrote_it(text: str) -> None:
+    assert called(text) == [{**CALL, "input": RawJson(text)}]
+
+
+@pytest.mark.parametrize("cut", ['{"city":"Ch', '{"n": NaN}', "[" * 100_000])
+def test_an_input_that_is_no_json_stays_text_and_cannot_go_back(cut: str) -> None:
     assert called(cut) == [{**CALL, "input": cut}]
+    assert not exact(BlockStart(0, CALL), InputDelta(0, cut))
 
 
 @pytest.mark.parametrize("partial", [(), ("",)])
@@ -106,7 +126,7 @@ def test_an_input_that_came_with_the_start_stands_when_nothing_follows(
 
 
 def test_an_input_that_is_streamed_replaces_what_came_with_the_start() -> None:
-    assert called('{"b":2}', given={"a": 1}) == [{**CALL, "input": {"b": 2}}]
+    assert called('{"b":2}', given={"a": 1}) == [{**CALL, "input": RawJson('{"b":2}')}]
 
 
 def test_citations_are_collected() -> None:
@@ -130,6 +150,21 @@ def test_what_is_unknown_is_kept_or_passed_over() -> None:
         OtherEvent("weather", {"type": "weather"}),
         BlockStop(0),
     ) == [block]
+
+
+@pytest.mark.parametrize(
+    ("delta", "known"),
+    [
+        (OtherDelta(0, {"type": "citations_delta", "citation": {"cited_text": "a"}}), True),
+        (OtherDelta(0, {"type": "light_delta", "light": 1}), False),
+        (OtherDelta(7, {"type": "citations_delta", "citation": {}}), False),
+    ],
+    ids=["a citation", "of the future", "of no block"],
+)
+def test_t04_a_block_is_only_exact_while_every_delta_in_it_is_known(
+    delta: Event, known: bool
+) -> None:
+    assert exact(BlockStart(0, TEXT), TextDelta(0, "A"), delta, BlockStop(0)) is known
 
 
 def test_blocks_stand_in_the_order_of_their_indexes() -> None:

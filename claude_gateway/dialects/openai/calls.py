@@ -11,12 +11,9 @@ import orjson
 from claude_gateway.dialects.fields import optional, wrong
 from claude_gateway.dialects.openai.media import Block
 from claude_gateway.dialects.openai.tools import tool_name
+from claude_gateway.sse import whole_escapes
+from claude_gateway.types.rawjson import RawJson
 
-# Escapes in JSON: what is whole (group 1), or half of a surrogate pair.
-HALF = re.compile(
-    r"(\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    r"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-)
 ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
@@ -48,11 +45,11 @@ def _arguments(function: Mapping[str, object], name: str, path: str) -> object:
         return {}
     parsed = _parsed(given)
     if parsed is None:  # perhaps only because it holds half a character, cut by some length limit
-        given = HALF.sub(lambda found: found[0] if found[1] else r"\ufffd", given)
+        given = whole_escapes(given)
         parsed = _parsed(given)
     if not isinstance(parsed, dict):
         wrong(f"{path}arguments", f"of the call of {name!r} must be a JSON object")
-    return orjson.Fragment(given.encode())
+    return RawJson(given)
 
 
 def _parsed(text: str) -> object:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import orjson
 
-from claude_gateway import GatewayError, Health, ModelRequest, Secret
+from claude_gateway import GatewayError, Health, ModelRequest, RawJson, Secret
 from claude_gateway_anthropic.failures import from_response
 from claude_gateway_anthropic.headers import HeaderWriter
 from claude_gateway_anthropic.transport import Reply, Transport
@@ -96,4 +96,10 @@ def written(request: ModelRequest, path: str, stream: bool) -> bytes:
     body: Mapping[str, object] = {"model": request.model, **request.params}
     if path == MESSAGES and stream:
         body = {**body, "stream": True}
-    return orjson.dumps(body)
+    return orjson.dumps(body, default=_copied)
+
+
+def _copied(value: object) -> orjson.Fragment:
+    if not isinstance(value, RawJson):
+        raise TypeError(f"{type(value).__name__} is not JSON")
+    return orjson.Fragment(value.text.encode())

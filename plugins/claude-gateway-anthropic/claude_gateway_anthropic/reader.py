@@ -9,14 +9,22 @@ escape, so that half a surrogate pair can never be copied to a client.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
-from claude_gateway import BlockStop, Event, GatewayError, MessageStop, TextDelta
+from claude_gateway import (
+    BlockStop,
+    Event,
+    GatewayError,
+    MessageStop,
+    OtherDelta,
+    RawJson,
+    TextDelta,
+)
 from claude_gateway_anthropic.events import PIECES, delta_event, other_event
 from claude_gateway_anthropic.failures import from_event, malformed, truncated
-from claude_gateway_anthropic.surrogates import Joiner, mended, parse
+from claude_gateway_anthropic.surrogates import Joiner, mended
 
 TEXT_FRAME = re.compile(
     rb"event: content_block_delta\ndata: "
@@ -25,6 +33,8 @@ TEXT_FRAME = re.compile(
     rb'((?:[^"\\\x00-\x1f]++|\\["\\/bfnrt])*+)'
     rb'"\} *+\} *+\n\n'
 )
+# Numbers that a parser may change; text that looks like one costs a little time.
+UNUSUAL = re.compile(rb"[\[:,]\s*(?:-0|-?\d+[.eE]|-?\d{19})")
 # One frame may hold a whole tool input or a large result, but not everything there is. Bytes.
 LARGEST_FRAME = 64 * 2**20
 
@@ -123,15 +133,22 @@ class EventReader:
         # Bytes that hold half a character are not passed on; the event is written anew.
         kept = frame if whole and not self._joiner.waiting else None
         if kind == "content_block_delta":
-            events += self._delta(data, kept)
-            return
-        event = other_event(str(kind), data, kept)
-        if isinstance(event, BlockStop) and (rest := self._joiner.leftover(event.index)):
-            events.append(delta_event(event.index, rest, None))
-        self.finished = isinstance(event, MessageStop)
-        events.append(event)
+            events += self._delta(data, kept, payload)
+        else:
+            events += self._other(str(kind), data, kept, payload)
 
-    def _delta(self, data: Mapping[str, object], frame: bytes | None) -> list[Event]:
+    def _other(
+        self, kind: str, data: dict[str, Any], frame: bytes | None, payload: bytes
+    ) -> list[Event]:
+        if kind == "content_block_start" and frame is not None:
+            data = _exact(payload, data)
+        event = other_event(kind, data, frame)
+        self.finished = isinstance(event, MessageStop)
+        if isinstance(event, BlockStop) and (rest := self._joiner.leftover(event.index)):
+            return [delta_event(event.index, rest, None), event]
+        return [event]
+
+    def _delta(self, data: dict[str, Any], frame: bytes | None, payload: bytes) -> list[Event]:
         index, delta = data.get("index"), data.get("delta")
         if type(index) is not int or not isinstance(delta, dict):
             raise malformed("a content_block_delta lacks its index or its delta")
@@ -143,7 +160,11 @@ class EventReader:
             delta = self._joiner.join(index, key, delta)
             if not delta[key]:
                 return []
-        return [delta_event(index, delta, frame)]
+        event = delta_event(index, delta, frame)
+        if type(event) is OtherDelta and frame is not None:
+            delta = _exact(payload, data)["delta"]
+            return [delta_event(index, delta, frame)]
+        return [event]
 
     def _only_line_feeds(self, data: bytes) -> bytes:
         """A proxy on the way may write CRLF or CR. JSON has no raw CR, so each is a line's end."""
@@ -166,9 +187,20 @@ def _fields(frame: bytes) -> tuple[str, bytes]:
     return name, b"\n".join(data)
 
 
+def _exact(payload: bytes, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data with its numbers as written: what it holds may have to go back."""
+    if not UNUSUAL.search(payload):
+        return data
+    try:
+        exact = RawJson.parse(payload)
+    except ValueError:  # too deep for this parser
+        return data
+    return exact if isinstance(exact, dict) else data
+
+
 def _lenient(payload: bytes) -> object:
     try:
-        return parse(payload)
+        return RawJson.parse(payload)
     except ValueError:
         raise malformed("an event is not JSON") from None
 

@@ -94,3 +94,19 @@ async def test_t19_equal_requests_give_equal_bytes_in_every_process(
     assert first["counted"] == {COUNTED}
     for transport, seed in (("lean", "1"), ("aiohttp", "2"), ("sdk", "3")):
         assert await bodies(upstream, transport, seed) == first
+
+
+async def test_t07_what_must_stay_as_it_was_written_is_copied(upstream: FakeAnthropic) -> None:
+    arguments = '{ "n":1.10, "big":123456789012345678901,\n"e":"\\u00e9" }'
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": arguments}}
+    said = [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "Dark."},
+    ]
+    env = {"ANTHROPIC_API_KEY": "sk-ant-gateway", "ANTHROPIC_BASE_URL": upstream.url}
+    async with GatewayProcess(env) as gateway:
+        asked = {"model": "claude-sonnet-5-5", "messages": said}
+        response = await ask(gateway.port, "POST", "/v1/chat/completions", asked)
+    assert response.status == 200
+    assert b'"input":%b}' % arguments.encode() in upstream.turns[0].body

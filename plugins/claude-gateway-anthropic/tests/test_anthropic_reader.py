@@ -23,6 +23,7 @@ from claude_gateway import (
     Overloaded,
     Ping,
     RateLimited,
+    RawJson,
     SignatureDelta,
     TextDelta,
     ThinkingDelta,
@@ -232,6 +233,42 @@ def test_nonsense_is_an_upstream_error(frame: bytes) -> None:
     _, exc = failure(frame)
     assert isinstance(exc, UpstreamError)
     assert exc.code == "upstream_malformed"
+
+
+ODD = b'{"a":1.10,"b":[-0, -0.0,1e2],"c":123456789012345678901,"d":7,"e":"1.10"}'
+AS_WRITTEN = {
+    "a": RawJson("1.10"),
+    "b": [RawJson("-0"), -0.0, RawJson("1e2")],
+    "c": RawJson("123456789012345678901"),
+    "d": 7,
+    "e": "1.10",
+}
+
+
+def test_t07_numbers_in_what_may_go_back_stay_as_they_were_written() -> None:
+    start = b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+    start += b'"content_block":%b}\n\n' % ODD
+    cited = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+    cited += b'"delta":{"type":"citations_delta","citation":%b}}\n\n' % ODD
+    assert events(start, cited) == [
+        BlockStart(0, AS_WRITTEN, start),
+        OtherDelta(0, {"type": "citations_delta", "citation": AS_WRITTEN}, cited),
+    ]
+
+
+def test_t07_they_stay_beside_half_a_character_too() -> None:
+    half = ODD.replace(b'"1.10"', b'"\\ud83d"')
+    start = b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+    start += b'"content_block":%b}\n\n' % half
+    assert events(start) == [BlockStart(0, {**AS_WRITTEN, "e": "\ufffd"})]
+
+
+def test_what_is_too_deep_for_the_exact_parser_is_read_all_the_same() -> None:
+    deep = b'{"n":1.10,"deep":%b}' % (b"[" * 1_000 + b"]" * 1_000)
+    start = b'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+    [event] = events(start + b'"content_block":%b}\n\n' % deep)
+    assert isinstance(event, BlockStart)
+    assert event.block["n"] == 1.1
 
 
 def test_a_frame_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
 from pydantic import TypeAdapter
 
+from claude_gateway import sse
 from claude_gateway.dialects.anthropic.stream import MessageStream
 from claude_gateway.engine.fold import Fold
 from claude_gateway.errors import Overloaded
@@ -131,7 +132,7 @@ def test_anthropics_own_accumulator_reads_what_is_written() -> None:
     fold = Fold()
     for said in ANSWER:
         fold.add(said)
-    wanted = Message.model_validate(fold.answer().message)
+    wanted = Message.model_validate_json(sse.compact(fold.answer().message))
     assert Message.model_validate(snapshot.to_dict()) == wanted
     assert [block.type for block in wanted.content] == ["thinking", "text", "tool_use"]
 
