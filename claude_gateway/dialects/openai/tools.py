@@ -6,23 +6,28 @@ Responses, they stand beside the type.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
 from claude_gateway.dialects.openai.caching import breakpoint_of
 
+NATIVE = re.compile(r"[a-z][a-z0-9_]*_20\d{6}")
 ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
 
 
 def tools(offered: Sequence[object], *, flat: bool = False) -> list[dict[str, object]]:
-    """Translate function tools, in the client's order and still by the client's names."""
+    """Translate tools, in the client's order and still by the client's names."""
     translated: dict[object, dict[str, object]] = {}
     for i, tool in enumerate(offered):
-        declared = expect(tool, dict, f"tools[{i}]")
-        function, path = _function(declared, f"tools[{i}]", flat=flat)
-        read = _tool(function, path)
-        if cache_control := breakpoint_of(declared, f"tools[{i}]"):
-            read["cache_control"] = cache_control
+        declared, path = expect(tool, dict, f"tools[{i}]"), f"tools[{i}]."
+        if declared.get("type") == "function":
+            function, path = _function(declared, f"tools[{i}]", flat=flat)
+            read = _tool(function, path)
+            if cache_control := breakpoint_of(declared, f"tools[{i}]"):
+                read["cache_control"] = cache_control
+        else:
+            read = _native(declared, f"tools[{i}]")
         if translated.setdefault(read["name"], read) is not read:
             wrong(f"{path}name", f"is used twice: {read['name']!r}")
     return list(translated.values())
@@ -110,3 +115,16 @@ def _tool(function: Mapping[str, object], path: str) -> dict[str, object]:
     if (strict := optional(function, "strict", bool, path)) is not None:
         translated["strict"] = strict
     return translated
+
+
+def _native(declared: Mapping[str, object], path: str) -> dict[str, object]:
+    """Pass one of Anthropic's own tools on as it is; its versions are dated, its names its own."""
+    kind = declared.get("type")
+    if not isinstance(kind, str) or not NATIVE.fullmatch(kind) or "function" in declared:
+        wrong(
+            f"{path}.type",
+            "must be 'function', or a dated tool of Anthropic's like 'web_search_20250305'",
+            code="unsupported_value",
+        )
+    tool_name(declared, f"{path}.")  # a toolset has none, and calls that chat cannot show
+    return dict(passed_on({path: declared}, path) or {})

@@ -183,3 +183,58 @@ def test_tools_that_are_allowed_wrongly_are_named(asked: object, param: str) -> 
     with pytest.raises(InvalidRequest) as failure:
         allowed(BOTH, asked)
     assert failure.value.param == f"tool_choice.allowed_tools{param}"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 5, "x": {"n": [1.5]}},
+        {"name": "bash", "type": "bash_20250124", "cache_control": {"type": "ephemeral"}},
+        {"type": "tool_search_tool_bm25_20251119", "name": "tool_search_tool_bm25"},
+        {"type": "moon_phase_20991231", "name": "moon_phase"},
+    ],
+    ids=lambda own: own["type"],
+)
+def test_anthropics_own_tools_pass_unchanged(own: dict[str, Any]) -> None:
+    translated = tools([own, function()])
+    assert translated[0] == own
+    assert list(translated[0]) == list(own)
+    assert translated[0] is not own  # breakpoints may be set in it
+
+
+@pytest.mark.parametrize(
+    "kind", ["web_search", "web_search_preview_2025_03_11", "custom", "x_20250305\n", 5, None]
+)
+def test_a_tool_of_another_kind_is_refused(kind: object) -> None:
+    refusal = refused(function("a"), {"type": kind, "name": "look"})
+    assert (refusal.param, refusal.code) == ("tools[1].type", "unsupported_value")
+    assert "web_search_20250305" in refusal.message
+
+
+def test_a_function_is_none_of_anthropics_own() -> None:
+    assert refused({**function(), "type": "web_search_20250305"}).param == "tools[0].type"
+
+
+@pytest.mark.parametrize("name", [None, "", 5])
+def test_anthropics_own_tools_need_a_name(name: object) -> None:
+    own = {"type": "computer_toolset_20260801", "name": name}
+    assert refused(own).param == "tools[0].name"
+
+
+def test_the_name_of_one_of_anthropics_own_is_used_once() -> None:
+    own = {"type": "web_search_20250305", "name": "look"}
+    assert refused(function(), own).param == "tools[1].name"
+    assert refused(own, function()).param == "tools[1].function.name"
+
+
+def test_one_of_anthropics_own_that_is_nested_too_deeply_is_refused() -> None:
+    deep: object = []
+    for _ in range(300):
+        deep = [deep]
+    own = {"type": "web_search_20250305", "name": "web_search", "x": deep}
+    assert refused(own).param == "tools[0]"
+
+
+def test_one_of_anthropics_own_can_be_chosen() -> None:
+    offered = tools([{"type": "web_search_20250305", "name": "web_search"}])
+    assert choice(function("web_search"), offered) == {"type": "tool", "name": "web_search"}
