@@ -18,6 +18,7 @@ from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.principals import Credential, Principal
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
+from claude_gateway.types.usage import Usage
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -141,6 +142,13 @@ class Observer:
 
     def first_token(self, run: Run) -> None:
         """Called when the first piece of the answer arrived."""
+
+    def round_ended(self, run: Run, usage: Usage) -> None:
+        """Called when one call of the model is over, well or not; most runs have only one.
+
+        `usage` is what this call used: the last of `run.rounds`. A call that brought no answer at
+        all was no round.
+        """
 
     def run_ended(self, run: Run) -> None:
         """Called when the run is over, well or not; `run.error` is the code if it failed."""

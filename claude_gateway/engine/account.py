@@ -15,7 +15,7 @@ from claude_gateway.types.events import (
 )
 from claude_gateway.types.requests import Answer
 from claude_gateway.types.runs import Run
-from claude_gateway.types.usage import Usage
+from claude_gateway.types.usage import NOTHING, Usage
 
 
 def note(run: Run, batch: Sequence[Event]) -> bool:
@@ -26,11 +26,11 @@ def note(run: Run, batch: Sequence[Event]) -> bool:
         if kind is TextDelta and run.first_token is not None:
             continue  # nearly every event: nothing to book
         if isinstance(event, MessageStart):
-            run.served_model = _text(event.message, "model")
-            run.usage = Usage.from_wire(event.message.get("usage"), run.usage)
+            run.served_model = run.served_model or _text(event.message, "model")
+            _count(run, event.message.get("usage"))
         elif isinstance(event, MessageDelta):
             run.stop_reason = _text(event.delta, "stop_reason")
-            run.usage = Usage.from_wire(event.usage, run.usage)
+            _count(run, event.usage)
         elif kind is MessageStop:
             run.complete = True
         elif kind in _PIECES and run.first_token is None:
@@ -39,14 +39,24 @@ def note(run: Run, batch: Sequence[Event]) -> bool:
 
 
 def account(run: Run, answer: Answer) -> None:
-    """Book a whole answer."""
-    run.served_model = _text(answer.message, "model")
+    """Book a whole answer, which is a round of its own."""
+    run.served_model = run.served_model or _text(answer.message, "model")
     run.stop_reason = _text(answer.message, "stop_reason")
-    run.usage = Usage.from_wire(answer.message.get("usage"))
+    used = Usage.from_wire(answer.message.get("usage"))
+    run.usage = run.usage + used if run.rounds else used
+    run.rounds = (*run.rounds, used)
     run.complete = True
 
 
 _PIECES = frozenset({TextDelta, ThinkingDelta, InputDelta})
+
+
+def _count(run: Run, counted: object) -> None:
+    """Book what the round that is going on has used so far."""
+    before, now = run.rounds[:-1], run.rounds[-1] if run.rounds else NOTHING
+    now = Usage.from_wire(counted, now)
+    run.rounds = (*before, now)
+    run.usage = sum(before, NOTHING) + now if before else now
 
 
 def _text(values: Mapping[str, object], key: str) -> str | None:

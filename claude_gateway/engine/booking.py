@@ -11,6 +11,7 @@ from typing import ParamSpec
 from claude_gateway.errors import GatewayError, UpstreamError
 from claude_gateway.interfaces import Observer
 from claude_gateway.types.runs import Run
+from claude_gateway.types.usage import NOTHING
 
 P = ParamSpec("P")
 
@@ -47,6 +48,28 @@ class Booking:
             raise UpstreamError(
                 f"The backend {run.served_backend or run.backend} lost its upstream ({type(exc).__name__})."
             ) from exc
+
+
+class Round:
+    """One stream of the model's: opened in the account, and told when it is over, well or not."""
+
+    __slots__ = ("_observers", "_run")
+
+    def __init__(self, run: Run, observers: Sequence[Observer]) -> None:
+        self._run = run
+        self._observers = observers
+
+    def __enter__(self) -> None:
+        self._run.rounds = (*self._run.rounds, NOTHING)
+
+    def __exit__(self, *_how: object) -> None:
+        tell_round(self._run, self._observers)
+
+
+def tell_round(run: Run, observers: Sequence[Observer]) -> None:
+    """Tell what the last round used."""
+    for observer in observers:
+        safely(observer.round_ended, run, run.rounds[-1])
 
 
 def safely(tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:

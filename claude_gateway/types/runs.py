@@ -14,6 +14,10 @@ class Run:
 
     The engine fills it while the model answers; observers read it. `fallback` and `served_backend`
     are set when another model than `model` answered, `served_model` is what upstream calls it.
+
+    A turn may take several calls of the model, its rounds: `rounds` holds what each one used, also
+    one that broke off, and `usage` is their sum. Prices can depend on the size of one prompt, so a
+    cost is the sum of what the rounds cost.
     """
 
     id: str
@@ -34,3 +38,4 @@ class Run:
     deadline: float | None = None
     served_backend: str | None = None
     fallback: str | None = None
+    rounds: tuple[Usage, ...] = ()

@@ -33,6 +33,20 @@ class Usage:
         """Prompt and answer together."""
         return self.prompt_tokens + self.output_tokens
 
+    def __add__(self, later: Usage) -> Usage:
+        """Both together; words are those of the later one, unless it says none."""
+        return Usage(
+            self.input_tokens + later.input_tokens,
+            self.output_tokens + later.output_tokens,
+            self.cache_creation_input_tokens + later.cache_creation_input_tokens,
+            self.cache_read_input_tokens + later.cache_read_input_tokens,
+            self.thinking_tokens + later.thinking_tokens,
+            self.ephemeral_5m_input_tokens + later.ephemeral_5m_input_tokens,
+            self.ephemeral_1h_input_tokens + later.ephemeral_1h_input_tokens,
+            later.service_tier or self.service_tier,
+            later.inference_geo or self.inference_geo,
+        )
+
     @classmethod
     def from_wire(cls, raw: object, before: Usage | None = None) -> Usage:
         """Read Anthropic's `usage` object; counts it leaves out keep their value in `before`.

@@ -87,6 +87,8 @@ def _add(fields: Line, run: Run) -> None:
     fields["output_tokens"] = usage.output_tokens
     if run.first_token is not None:
         fields["first_token_ms"] = round((run.first_token - run.started) * 1000, 2)
+    if len(run.rounds) > 1:
+        fields["rounds"] = len(run.rounds)
     if run.fallback is not None:
         fields["fallback"] = run.fallback
     if run.retries:

@@ -32,9 +32,9 @@ async def messages(request: web.Request) -> web.StreamResponse:
     call = _call(request, asked, resolved)
     others = _others(request, asked, resolved)
     if not asked.stream:
-        answer = await gateway.engine.complete(resolved.backend, call, run, others, whole=True)
+        answer = await gateway.engine.complete(resolved.backend, call, run, others, rounds=None)
         return _whole(answer, notes(resolved))
-    batches = gateway.engine.stream(resolved.backend, call, run, others)
+    batches = gateway.engine.stream(resolved.backend, call, run, others, rounds=None)
     return await stream_reply(request, batches, MessageStream(), notes(resolved))
 
 

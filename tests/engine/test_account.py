@@ -25,6 +25,7 @@ from claude_gateway import (
     Usage,
 )
 from claude_gateway.engine.account import account, note
+from claude_gateway.engine.booking import Round
 
 
 @pytest.fixture
@@ -70,6 +71,18 @@ def test_usage_is_cumulative_and_the_last_stop_reason_counts(run: Run) -> None:
     note(run, [MessageDelta({"stop_reason": "pause_turn"}, {"output_tokens": 4})])
     note(run, [MessageDelta({"stop_reason": "end_turn"}, {"output_tokens": 7})])
     assert (run.stop_reason, run.usage) == ("end_turn", Usage(9, 7))
+
+
+def test_every_round_is_counted_by_itself_and_the_run_is_their_sum(run: Run) -> None:
+    for number in (1, 2):
+        with Round(run, []):
+            usage = {"input_tokens": number, "output_tokens": 1}
+            note(run, [MessageStart({"model": f"m-{number}", "usage": usage})])
+            note(run, [MessageDelta({"stop_reason": f"{number}"}, {"output_tokens": 5})])
+    account(run, Answer(b"", {"model": "m-3", "usage": {"input_tokens": 4}}))
+    assert run.rounds == (Usage(1, 5), Usage(2, 5), Usage(4))
+    assert run.usage == Usage(7, 10)
+    assert (run.served_model, run.stop_reason) == ("m-1", None)
 
 
 def test_what_follows_the_first_piece_in_its_batch_is_booked_too(run: Run) -> None:

@@ -32,6 +32,8 @@ from claude_gateway import (
 from claude_gateway.backends import Backend
 from claude_gateway.engine import LONGEST_WHOLE_ANSWER, Engine
 from claude_gateway.engine.breaker import CLOSED, OPEN, Breakers
+from claude_gateway.engine.pauses import PAUSES
+from claude_gateway.engine.rounds import Rounds
 
 if TYPE_CHECKING:
     from tests.conftest import Completing, Scripted
@@ -266,19 +268,23 @@ async def test_a_backend_that_only_streams_is_folded(
 
 
 @pytest.mark.parametrize(
-    ("max_tokens", "whole", "streamed"),
+    ("max_tokens", "rounds", "streamed"),
     [
-        (LONGEST_WHOLE_ANSWER, False, False),
-        (LONGEST_WHOLE_ANSWER + 1, False, True),
-        (LONGEST_WHOLE_ANSWER + 1, True, False),
+        (LONGEST_WHOLE_ANSWER, PAUSES, False),
+        (LONGEST_WHOLE_ANSWER + 1, PAUSES, True),
+        (LONGEST_WHOLE_ANSWER + 1, None, False),
     ],
 )
-async def test_long_answers_are_streamed_inside_unless_they_must_be_whole(
-    completing: type[Completing], run: Run, max_tokens: int, whole: bool, streamed: bool
+async def test_long_answers_are_streamed_inside_unless_they_must_be_upstreams_own(
+    completing: type[Completing],
+    run: Run,
+    max_tokens: int,
+    rounds: Rounds | None,
+    streamed: bool,
 ) -> None:
     fake = completing()
     engine = Engine([], 0)
-    await engine.complete(Backend.of("c", fake), asking(max_tokens), run, whole=whole)
+    await engine.complete(Backend.of("c", fake), asking(max_tokens), run, rounds=rounds)
     assert fake.closed.is_set() is streamed
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from claude_gateway import Overloaded
+from claude_gateway import MessageDelta, Overloaded
 from claude_gateway.testing.raw import Connection, chat_body, message_body, request
 from claude_gateway.web.access_log import AccessLog, Line
 
@@ -79,7 +79,19 @@ async def test_a_line_of_a_run_tells_what_it_used(
     assert (line["input_tokens"], line["output_tokens"]) == (10, 5)
     assert str(line["run"]).startswith("run_")
     assert {"ms", "first_token_ms"} <= line.keys()
-    assert {"retries", "error"}.isdisjoint(line)
+    assert {"retries", "error", "rounds"}.isdisjoint(line)
+
+
+async def test_a_line_tells_of_a_turn_of_several_rounds(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    end = scripted.saying("Hello")
+    paused = [*end[:-2], MessageDelta({"stop_reason": "pause_turn"}, {"output_tokens": 5}), end[-1]]
+    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    async with serving(scripted(paused, end)) as app:
+        await app.ask("POST", CHAT, chat_body(model="m", tools=tools, stream=True))
+    (line,) = app.lines
+    assert (line["rounds"], line["input_tokens"], line["output_tokens"]) == (2, 20, 10)
 
 
 async def test_a_line_tells_of_retries_and_of_the_error(

@@ -1,0 +1,87 @@
+"""Ask a backend by the rules: its circuit, further attempts, other models, the deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from claude_gateway.backends import Backend
+from claude_gateway.engine.booking import safely
+from claude_gateway.engine.breaker import Breakers
+from claude_gateway.engine.calls import Asking, Begun, Whole, at_once, begin
+from claude_gateway.engine.deadline import in_time
+from claude_gateway.engine.fallback import answered
+from claude_gateway.engine.retry import retried
+from claude_gateway.errors import GatewayError, InvalidRequest
+from claude_gateway.interfaces import Observer
+from claude_gateway.types.requests import Answer, ModelRequest
+from claude_gateway.types.runs import Run
+
+T = TypeVar("T")
+
+
+class Caller:
+    """Makes calls, and tells the observers what it took."""
+
+    def __init__(self, observers: Sequence[Observer], max_retries: int, breakers: Breakers) -> None:
+        self._observers = observers
+        self._max_retries = max_retries
+        self._breakers = breakers
+        self._breakers.listen(self._breaker_changed)
+        self._begin = partial(begin, breakers)
+        self._at_once = partial(at_once, breakers)
+
+    def begin(self, asking: Asking, run: Run) -> Awaitable[Begun]:
+        """Begin a stream: read up to the first event that a client would see."""
+        return self._tried(self._begin, asking, run)
+
+    def at_once(self, asking: Asking, run: Run) -> Awaitable[Whole]:
+        """Get an answer in one piece."""
+        return self._tried(self._at_once, asking, run)
+
+    async def count_tokens(self, backend: Backend, request: ModelRequest, run: Run) -> Answer:
+        """Count a prompt."""
+        ask = backend.count_tokens
+        if ask is None:
+            raise InvalidRequest(
+                f"The backend {backend.name} cannot count tokens.",
+                code="unsupported",
+                param="model",
+            )
+        breaker = self._breakers.of(backend.name)
+
+        async def asked() -> Answer:
+            with breaker.call():
+                return await ask(request)
+
+        return await in_time(lambda: retried(asked, self._max_retries, run), run.deadline)
+
+    async def _tried(
+        self, ask: Callable[[Backend, ModelRequest], Awaitable[T]], asking: Asking, run: Run
+    ) -> T:
+        """Ask, again if need be, and others if need be, until the deadline."""
+
+        def tried(backend: Backend, request: ModelRequest) -> Awaitable[T]:
+            return retried(lambda: ask(backend, request), self._max_retries, run, self._retrying)
+
+        def first() -> Awaitable[T]:
+            return tried(asking.backend, asking.request)
+
+        if not asking.alternatives:
+            return await in_time(first, run.deadline)
+        answer = await in_time(
+            lambda: answered(tried, first, asking.alternatives, run), run.deadline
+        )
+        if run.fallback is not None:
+            for observer in self._observers:
+                safely(observer.fell_back, run)
+        return answer
+
+    def _retrying(self, run: Run, error: GatewayError) -> None:
+        for observer in self._observers:
+            safely(observer.upstream_retried, run, error)
+
+    def _breaker_changed(self, backend: str, state: str) -> None:
+        for observer in self._observers:
+            safely(observer.breaker_changed, backend, state)

@@ -1,0 +1,109 @@
+"""One stream of several: one beginning, indexes that go on, one end.
+
+Bytes that upstream sent are only passed on with events that did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from claude_gateway.engine.fold import Fold
+from claude_gateway.engine.tally import added, counted
+from claude_gateway.types.events import (
+    Accepted,
+    BlockStart,
+    BlockStop,
+    Event,
+    InputDelta,
+    MessageDelta,
+    MessageStart,
+    MessageStop,
+    OtherDelta,
+    OtherEvent,
+    Ping,
+    SignatureDelta,
+    TextDelta,
+    ThinkingDelta,
+)
+from claude_gateway.types.requests import Answer
+
+BlockEvent: TypeAlias = (
+    BlockStart | TextDelta | ThinkingDelta | SignatureDelta | InputDelta | OtherDelta | BlockStop
+)
+
+
+class Joiner:
+    """Takes the events of round after round. The end of a round is held back: it may go on."""
+
+    def __init__(self) -> None:
+        self._first = True
+        self._earlier = 0  # blocks of earlier rounds
+        self._blocks = 0
+        self._used: dict[str, object] = {}  # by earlier rounds
+        self._now: dict[str, object] = {}  # by this one
+        self._end: list[Event] = []
+        self._fold = Fold()
+
+    def feed(self, batch: Sequence[Event]) -> list[Event]:
+        """Return what the client may see of these events, possibly nothing."""
+        return [shown for event in batch if (shown := self._take(event)) is not None]
+
+    def heard(self) -> tuple[Answer, bool]:
+        """Return this round's answer, and whether its content is exact."""
+        return self._fold.answer(), self._fold.exact
+
+    def next_round(self) -> None:
+        """Leave this round's end out, and go on with another."""
+        self._first = False
+        self._earlier = self._blocks
+        self._used, self._now = added(self._used, self._now), {}
+        self._end = []
+        self._fold = Fold()
+
+    def end(self) -> list[Event]:
+        """Return the end of this round as that of the stream."""
+        return self._end
+
+    def _take(self, event: Event) -> Event | None:
+        self._fold.add(event)
+        match event:
+            case MessageStart(message):
+                self._now = counted(message.get("usage"), {})
+                return event if self._first else None
+            case MessageDelta(_, usage):
+                self._now = counted(self._now, usage)
+                self._end.append(event if self._first else self._summed(event))
+                return None
+            case MessageStop():
+                self._end.append(event)
+                return None
+            case Accepted():
+                return event if self._first else None
+            case Ping() | OtherEvent():
+                return event
+            case (
+                BlockStart()
+                | TextDelta()
+                | ThinkingDelta()
+                | SignatureDelta()
+                | InputDelta()
+                | OtherDelta()
+                | BlockStop()
+            ):  # pragma: no branch  # there is no other kind
+                return self._moved(event)
+
+    def _summed(self, event: MessageDelta) -> MessageDelta:
+        return MessageDelta(event.delta, added(self._used, self._now))
+
+    def _moved(self, event: BlockEvent) -> Event:
+        index = event.index + self._earlier
+        self._blocks = max(self._blocks, index + 1)
+        if index == event.index:
+            return event
+        if isinstance(event, TextDelta):
+            if event.literal is not None:
+                return TextDelta(index, None, event.literal)
+            return TextDelta(index, event.text)
+        return replace(event, index=index, frame=None)

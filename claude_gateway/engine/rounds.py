@@ -1,0 +1,126 @@
+"""Several calls of a model that are one turn: what was said in them, and what is asked next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from claude_gateway.backends import Backend
+from claude_gateway.engine.tally import added, mapping
+from claude_gateway.types.rawjson import RawJson
+from claude_gateway.types.requests import Answer, ModelRequest
+from claude_gateway.types.runs import Run
+
+Block = Mapping[str, object]
+
+
+class Rounds(Protocol):
+    """Decides whether a turn goes on after a call of the model; keeps nothing between turns."""
+
+    def possible(self, request: ModelRequest) -> bool:
+        """Whether an answer to `request` may need another round; if not, nothing is collected."""
+        ...
+
+    async def following(self, turn: Turn) -> ModelRequest | None:
+        """Return what to ask next, mostly made by `turn.continued`, or None: the turn is over.
+
+        Whatever it waits for ends at the run's deadline, or when the client leaves.
+        """
+        ...
+
+
+class Turn:
+    """What the assistant has said so far, exactly as received.
+
+    `request` is the last round's, and `backend` answers it: both may be a fallback's.
+    """
+
+    backend: Backend
+    request: ModelRequest
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.stop_reasons: list[object] = []
+        self.exact = True
+        self._answers: list[Answer] = []
+        self._contents: list[Sequence[object]] = []
+        self._before: list[Mapping[str, object]] = []
+        self._said: list[object] = []
+
+    def asked(self, backend: Backend, request: ModelRequest) -> None:
+        """Note who answers, and what."""
+        if not self._answers:
+            self._before = [*request.messages]
+        self.backend, self.request = backend, request
+
+    def heard(self, answer: Answer, exact: bool = True) -> None:
+        """Take a round's answer. Not `exact`: it must not be sent back, for it may have changed."""
+        content, parsed = _content(answer)
+        self.exact = self.exact and exact and parsed
+        self._answers.append(answer)
+        self._contents.append(content if isinstance(content, list) else [])
+        self.stop_reasons.append(answer.message.get("stop_reason"))
+
+    @property
+    def content(self) -> Sequence[object]:
+        """The content blocks of the last round."""
+        return self._contents[-1]
+
+    def calls(self) -> list[Block]:
+        """Return the last round's calls of tools that upstream does not run itself."""
+        return [
+            block
+            for block in self.content
+            if isinstance(block, Mapping) and block.get("type") == "tool_use"
+        ]
+
+    def continued(self, *messages: Mapping[str, object]) -> ModelRequest:
+        """Return the last request with what was said since, and then `messages`.
+
+        All that was said without a message in between is one turn of the assistant. Nothing else
+        changes: thinking is only valid after the very same prefix.
+        """
+        self._said += self.content
+        spoken = [{"role": "assistant", "content": [*self._said]}] if self._said else []
+        conversation = [*self._before, *spoken, *messages]
+        if messages:
+            self._before, self._said = conversation, []
+        params = {**self.request.params, "messages": conversation, **self._container()}
+        return replace(self.request, params=params, raw=None)
+
+    def answer(self) -> Answer:
+        """Return all rounds as one answer; the only round's own when there was no other."""
+        if len(self._answers) == 1:
+            return self._answers[0]
+        return joined(self._answers, self._contents)
+
+    def _container(self) -> dict[str, object]:
+        """Name the container in which upstream works for this turn: the next round needs it."""
+        id_ = mapping(self._answers[-1].message.get("container")).get("id")
+        if not isinstance(id_, str):
+            return {}
+        asked = self.request.params.get("container")
+        return {"container": {**asked, "id": id_} if isinstance(asked, Mapping) else id_}
+
+
+def joined(answers: Sequence[Answer], contents: Sequence[Sequence[object]]) -> Answer:
+    """Return one answer: begun as the first, ended as the last, all content, all usage."""
+    first, last = answers[0].message, answers[-1].message
+    usage: dict[str, object] = {}
+    for answer in answers:
+        usage = added(usage, answer.message.get("usage"))
+    begun = {key: first[key] for key in ("id", "model") if key in first}
+    content = [block for blocks in contents for block in blocks]
+    message = {**first, **last, **begun, "content": content, "usage": usage}
+    return Answer(b"", message, answers[0].headers)
+
+
+def _content(answer: Answer) -> tuple[object, bool]:
+    """Return an answer's content as it was written, and whether that worked."""
+    if not answer.body:
+        return answer.message.get("content"), True
+    try:
+        return mapping(RawJson.parse(answer.body)).get("content"), True
+    except ValueError:
+        return answer.message.get("content"), False
