@@ -9,8 +9,15 @@ from itertools import product
 
 import pytest
 
-from claude_gateway.testing import FakeAnthropic, GatewayProcess, Reply
-from claude_gateway.testing.raw import ask, chat_body, message_body, refused
+from claude_gateway.testing import FakeAnthropic, GatewayProcess, Hang, Reply
+from claude_gateway.testing.raw import (
+    Connection,
+    ask,
+    chat_body,
+    message_body,
+    refused,
+    request,
+)
 from claude_gateway.testing.upstream import Answer, Received, answering
 from claude_gateway.testing.wire import error, text
 
@@ -161,3 +168,19 @@ async def test_a_key_that_is_none_stops_the_start_without_being_printed(
     with pytest.raises(RuntimeError, match="ANTHROPIC_API_KEYS: an Anthropic API key begins"):
         await gateway.__aenter__()
     assert "CANARY" not in gateway.output()
+
+
+async def test_a_turn_that_pauses_goes_on_with_its_key_however_busy_that_is(
+    env: dict[str, str], upstream: FakeAnthropic
+) -> None:
+    tools = [{"type": "web_search_20250305", "name": "web_search"}]
+    paused = answering(text("Hm"), stop_reason="pause_turn")
+    async with gateway_with(env) as gateway:
+        upstream.script(Hang(), paused, paused)
+        async with Connection(gateway.port) as busy:
+            await busy.send(request("POST", CHAT, chat_body("Hi", tools=tools)))
+            await upstream.wait_turns(1)
+            response = await ask(gateway.port, "POST", CHAT, chat_body("Hi", tools=tools))
+        assert response.status == 200
+        assert len(used(upstream)) == 4
+        assert len(set(used(upstream))) == 1

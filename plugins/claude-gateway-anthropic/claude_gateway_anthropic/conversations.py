@@ -16,6 +16,8 @@ from claude_gateway import ModelRequest
 # Their presence in a body that the gateway has written itself: a breakpoint, thinking.
 TIES = (b'"cache_control":', b'"signature":', b'"redacted_thinking"')
 
+CALLERS_OWN = (None, "custom")
+
 
 def conversation(request: ModelRequest) -> bytes:
     """Return a digest that stays the same from the first turn to the last, and after a restart.
@@ -36,7 +38,13 @@ def conversation(request: ModelRequest) -> bytes:
 
 def tied(request: ModelRequest, body: bytes) -> bool:
     """Whether an account may hold something of this conversation, which another would not know."""
-    return request.raw is not None or bool(_named(request)) or any(mark in body for mark in TIES)
+    if request.raw is not None or _named(request) or any(mark in body for mark in TIES):
+        return True
+    # A turn with upstream's own tools may pause; what they found is the account's that began it.
+    tools = request.params.get("tools")
+    return isinstance(tools, list) and any(
+        isinstance(tool, Mapping) and tool.get("type") not in CALLERS_OWN for tool in tools
+    )
 
 
 def _named(request: ModelRequest) -> str:

@@ -244,3 +244,6 @@ def test_only_what_an_account_may_hold_ties_to_it() -> None:
     assert tied(asking("Hi", metadata={"user_id": "u"}), b"{}")
     assert tied(ModelRequest("m", {}, raw=b"{}"), b"{}")
     assert tied(ModelRequest("m", {}, affinity="a"), b"{}")
+    own = {"type": "custom", "name": "look"}
+    assert not tied(asking("Hi", tools=[{"name": "look"}, own]), b"{}")
+    assert tied(asking("Hi", tools=[own, {"type": "web_search_20250305"}]), b"{}")

@@ -197,6 +197,7 @@ def test_tools_that_are_allowed_wrongly_are_named(asked: object, param: str) -> 
 )
 def test_anthropics_own_tools_pass_unchanged(own: dict[str, Any]) -> None:
     translated = tools([own, function()])
+    assert tools([own], flat=True) == [own]
     assert translated[0] == own
     assert list(translated[0]) == list(own)
     assert translated[0] is not own  # breakpoints may be set in it
