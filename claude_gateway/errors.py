@@ -17,7 +17,8 @@ A message is a sentence its reader can act on, and never contains a key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from copy import copy
+from typing import ClassVar, Self
 
 
 class GatewayError(Exception):
@@ -56,6 +57,10 @@ class GatewayError(Exception):
         self.retry_after = retry_after
         self.should_retry = self.retryable if should_retry is None else should_retry
         self.details = details
+
+    def again(self) -> Self:
+        """Return the same error without its past, which would keep the frames it passed alive."""
+        return copy(self)
 
 
 class InvalidRequest(GatewayError):
@@ -191,3 +196,10 @@ class SettingsError(Exception):
 
 class PluginError(Exception):
     """A plugin that cannot be loaded or opened, said in one sentence with its cure."""
+
+
+def revived(code: str, message: str) -> GatewayError:
+    """Return the error that was kept as its code and message."""
+    kinds = [*GatewayError.__subclasses__()]
+    kind = next((kind for kind in kinds if kind.default_code == code), UpstreamError)
+    return kind(message, code=code)

@@ -132,7 +132,8 @@ class KeepsRuns(Protocol):
         """Keep the start of a turn, and return its run.
 
         When the same request (`replay`) began a run before, that run is returned and nothing is
-        changed. Raises Conflict (`stale_session`) when the session's newest message is not the
+        changed; one that is gone, or failed before its model said anything (`served_model` is None),
+        does not count. Raises Conflict (`stale_session`) when the session's newest message is not the
         `expected` one, and (`exists`) when a new session is there already.
         """
         ...

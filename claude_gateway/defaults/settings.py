@@ -244,6 +244,34 @@ DEADLINE = Setting(
     "with the header x-gateway-timeout.",
     RUNNING,
 )
+MAX_LIVE_RUNS = Setting(
+    "GATEWAY_MAX_LIVE_RUNS",
+    whole(1, 100_000),
+    256,
+    "How many turns that outlive their connection one caller may have at work at a time.",
+    RUNNING,
+)
+RUN_LOG = Setting(
+    "GATEWAY_RUN_LOG_BYTES",
+    whole(65_536, 2**31),
+    64 * 2**20,
+    "The most bytes of frames that are kept of one turn; a longer answer is ended.",
+    RUNNING,
+)
+RUN_LOG_HOURS = Setting(
+    "GATEWAY_RUN_LOG_HOURS",
+    whole(1, 87_600),
+    168,
+    "Hours for which the frames of an ended turn can be read again; the conversation stays.",
+    RUNNING,
+)
+RETENTION_DAYS = Setting(
+    "GATEWAY_RETENTION_DAYS",
+    whole(0, 36_500),
+    0,
+    "Days after its last change on which a session is forgotten. 0: never.",
+    RUNNING,
+)
 HEADER_TIMEOUT = Setting(
     "GATEWAY_HEADER_TIMEOUT",
     seconds(0.1, 60),

@@ -75,8 +75,12 @@ class Fold:
             raise UpstreamError(
                 "The model's service closed the stream before the answer was whole."
             )
+        return Answer(b"", self.so_far(), self._headers)
+
+    def so_far(self) -> dict[str, object]:
+        """Return the message with as much of it as has been added."""
         content = [self._finished(index) for index in sorted(self._blocks)]
-        return Answer(b"", {**self._message, "content": content}, self._headers)
+        return {**self._message, "content": content}
 
     def _end(self, delta: Mapping[str, object], usage: Mapping[str, object]) -> None:
         self._message |= delta

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from claude_gateway.types.secrets import Secret
 
@@ -34,12 +35,14 @@ class Principal:
     """A recognised caller. `id` is stable and owns things; `name` is for people.
 
     `upstream_key` is set for callers who bring their own upstream key: their calls are made, and
-    paid for, with it.
+    paid for, with it. `on_disconnect` is what becomes of their answers when the connection breaks
+    and the request does not say; None is the gateway's own rule.
     """
 
     id: str
     name: str
     upstream_key: Secret | None = field(default=None, repr=False)
+    on_disconnect: Literal["cancel", "detach"] | None = None
 
 
 OWNER = Principal(OWNER_ID, "local owner")

@@ -13,21 +13,27 @@ from claude_gateway.dialects.openai import request as chat
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.numbers import with_exact_numbers
 from claude_gateway.dialects.openai.stream import ChatStream
-from claude_gateway.models.catalogue import Resolved
+from claude_gateway.dialects.session_fields import session_fields
 from claude_gateway.web.bodies import read_json_body
+from claude_gateway.web.chat_session import kept_chat
 from claude_gateway.web.gateway import GATEWAY, begin_run
-from claude_gateway.web.lifecycle import lifecycle
+from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.standins import stand_ins
 from claude_gateway.web.streams import stream_reply
+from claude_gateway.web.turns import lasts
 from claude_gateway.web.wanted import Wanted
 
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     """Answer in OpenAI's format, whole or as a stream."""
     gateway = request.app[GATEWAY]
-    asked = chat.read(parse_object(await read_json_body(request)))
+    body = await read_json_body(request)
+    asked = chat.read(parse_object(body))
+    about = session_fields(asked.fields)
+    if lasts(request, about):
+        return await kept_chat(request, body, asked, about)
     resolved = gateway.catalogue.resolve(asked.model)
     await fetch_links(request, asked.fields)
     auto_cache = gateway.settings[AUTO_CACHE]
@@ -52,11 +58,3 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     )
     batches = gateway.engine.stream(resolved.backend, call, run, others)
     return await stream_reply(request, batches, encoder, headers)
-
-
-def notes(resolved: Resolved) -> dict[str, str]:
-    """Say aloud what was not done as asked."""
-    headers = lifecycle(resolved.model)
-    if resolved.remapped_from is not None:
-        headers["x-gateway-model-remapped"] = f"{resolved.remapped_from} -> {resolved.model.id}"
-    return headers

@@ -13,6 +13,8 @@ from claude_gateway.engine import Engine
 from claude_gateway.ids import Ids
 from claude_gateway.models.catalogue import Catalogue, Resolved
 from claude_gateway.models.fallbacks import Fallbacks
+from claude_gateway.runs import Runs
+from claude_gateway.runs.live import LiveRun
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.types.principals import Principal
@@ -52,12 +54,18 @@ class Gateway:
     store: Store | None = None
     access_log: AccessLog | None = None
     fetcher: Fetcher | None = None
+    runs: Runs | None = None
     ids: Ids = field(default_factory=Ids)
     rules: dict[web.AbstractRoute, RouteRule] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     live: set[asyncio.Task[object] | None] = field(default_factory=set)
     draining: bool = False
     interrupting: bool = False
+
+    def left(self, run: LiveRun) -> None:
+        """Somebody stopped watching before the end; the run's policy says what becomes of it."""
+        if not run.watchers and run.record.on_disconnect == "cancel" and not self.interrupting:
+            run.cancel()
 
 
 GATEWAY = web.AppKey("gateway", Gateway)

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from claude_gateway.access.door import Arrival
+from claude_gateway.engine.telling import told
 from claude_gateway.errors import (
     GatewayError,
     InvalidRequest,
@@ -32,7 +33,6 @@ from claude_gateway.web.gateway import (
     RouteRule,
 )
 from claude_gateway.web.replies import failure
-from claude_gateway.web.telling import told
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 RELAYS = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")

@@ -25,13 +25,18 @@ def store_of(request: web.Request) -> Store:
     """Return the store. Raises Unavailable where the gateway runs without one."""
     store = request.app[GATEWAY].store
     if store is None:
-        raise Unavailable(
-            "This gateway keeps nothing: it runs without a store. Whoever runs it can install one "
-            "and choose it with GATEWAY_STORE.",
-            code="no_store",
-            should_retry=False,
-        )
+        raise no_store()
     return store
+
+
+def no_store() -> Unavailable:
+    """What is said where the gateway runs without a store."""
+    return Unavailable(
+        "This gateway keeps nothing: it runs without a store. Whoever runs it can install one and "
+        "choose it with GATEWAY_STORE.",
+        code="no_store",
+        should_retry=False,
+    )
 
 
 def owner_of(request: web.Request) -> str:

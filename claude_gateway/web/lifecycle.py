@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 
+from claude_gateway.models.catalogue import Resolved
 from claude_gateway.types.models import ModelInfo
 
 
@@ -15,6 +16,14 @@ def lifecycle(model: ModelInfo) -> dict[str, str]:
         headers["Deprecation"] = f"@{int(_midnight(model.deprecated).timestamp())}"
     if model.retires is not None:
         headers["Sunset"] = format_datetime(_midnight(model.retires), usegmt=True)
+    return headers
+
+
+def notes(resolved: Resolved) -> dict[str, str]:
+    """Say aloud what was not done as asked."""
+    headers = lifecycle(resolved.model)
+    if resolved.remapped_from is not None:
+        headers["x-gateway-model-remapped"] = f"{resolved.remapped_from} -> {resolved.model.id}"
     return headers
 
 

@@ -12,8 +12,8 @@ from claude_gateway.dialects.model_lists import (
     capability,
     openai_model,
 )
-from claude_gateway.web.chat import notes
 from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.replies import json_reply
 
 

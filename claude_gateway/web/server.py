@@ -9,6 +9,8 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from aiohttp import web
@@ -24,13 +26,17 @@ from claude_gateway.engine.breaker import Breakers
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
+from claude_gateway.models.cost import cost_of
 from claude_gateway.models.fallbacks import Fallbacks
-from claude_gateway.models.refresh import refreshing
+from claude_gateway.models.table import shipped
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
+from claude_gateway.runs import Limits, Runs
 from claude_gateway.settings import Settings
+from claude_gateway.types.usage import Usage
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import create_app
+from claude_gateway.web.background import at_work
 from claude_gateway.web.connection import Connection
 from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
@@ -74,6 +80,20 @@ def build_gateway(
         store=registry.store,
         access_log=access_log,
         fetcher=_fetcher(settings),
+        runs=_runs(settings, registry, catalogue),
+    )
+
+
+def _runs(settings: Settings, registry: Registry, catalogue: Catalogue) -> Runs | None:
+    if registry.store is None:
+        return None
+
+    def price(model: str, usage: Usage) -> Decimal | None:
+        day = datetime.now(UTC).date()
+        return cost_of(catalogue.resolve(model).model, usage, day, shipped().factors).dollars
+
+    return Runs(
+        registry.store, price, Limits(settings[names.MAX_LIVE_RUNS], settings[names.RUN_LOG])
     )
 
 
@@ -134,12 +154,7 @@ async def serve(
         runner = web.AppRunner(create_app(gateway), handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await stack.enter_async_context(gateway.pulse.running())
-        await stack.enter_async_context(gateway.health.watching())
-        await stack.enter_async_context(gateway.session_count.watching())
-        await stack.enter_async_context(
-            refreshing(gateway.catalogue, settings[names.MODELS_REFRESH])
-        )
+        await stack.enter_async_context(at_work(gateway))
         server = await loop.create_server(
             _connections(runner, settings), sock=sock, backlog=BACKLOG
         )
@@ -160,6 +175,10 @@ async def drain(gateway: Gateway, patience: float) -> None:
     while (live := _live(gateway)) and (left := deadline - grace - time.monotonic()) > 0:
         await asyncio.wait(live, timeout=left)
     gateway.interrupting = True
+    if gateway.runs is not None:  # those who watch are shown the end that is stored
+        await gateway.runs.stop_all(grace / 2)
+        await asyncio.sleep(0)
+    live = [task for task in gateway.live if task is not None]
     for task in live:
         task.cancel()
     if live:
@@ -167,7 +186,8 @@ async def drain(gateway: Gateway, patience: float) -> None:
 
 
 def _live(gateway: Gateway) -> list[asyncio.Task[object]]:
-    return [task for task in gateway.live if task is not None]
+    handlers = [task for task in gateway.live if task is not None]
+    return handlers + (gateway.runs.tasks if gateway.runs is not None else [])
 
 
 def _connections(runner: web.AppRunner, settings: Settings) -> Callable[[], Connection]:

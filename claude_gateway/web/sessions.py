@@ -16,7 +16,6 @@ from claude_gateway.errors import NotFound
 from claude_gateway.types.resources import Session
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.busy import refuse_while_busy, stop_turn
-from claude_gateway.web.chat import notes
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import (
     gone,
@@ -26,6 +25,7 @@ from claude_gateway.web.keeping import (
     replay_of,
     store_of,
 )
+from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.session_messages import number_of
 

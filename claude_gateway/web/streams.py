@@ -7,29 +7,16 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol
 
 from aiohttp import web
 
 from claude_gateway import sse
-from claude_gateway.errors import GatewayError
+from claude_gateway.dialects.encoder import Encoder
+from claude_gateway.engine.telling import told
 from claude_gateway.types.events import Event
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
-from claude_gateway.web.telling import told
 
 log = logging.getLogger(__name__)
-
-
-class Encoder(Protocol):
-    """A dialect's way to write events."""
-
-    def feed(self, batch: Sequence[Event]) -> bytes:
-        """Return the frames of these events, possibly none."""
-        ...
-
-    def fail(self, error: GatewayError, request_id: str) -> bytes:
-        """Return the frames that end a stream that went wrong."""
-        ...
 
 
 class _Response(web.StreamResponse):
@@ -63,7 +50,9 @@ class EventStream:
             log.debug("no one to hear the heartbeat")
 
     async def end(self) -> web.StreamResponse:
-        """Finish the response."""
+        """Finish the response, which may have had nothing to say."""
+        if not self.committed:
+            await self._commit()
         await self._response.write_eof()
         return self._response
 

@@ -21,10 +21,10 @@ from claude_gateway import (
     UpstreamError,
 )
 from claude_gateway.backends import Backend
+from claude_gateway.engine.telling import stopping
 from claude_gateway.testing.raw import Connection, message_body, refused, request
 from claude_gateway.web.app import Route
 from claude_gateway.web.streams import EventStream, stream_reply
-from claude_gateway.web.telling import stopping
 
 if TYPE_CHECKING:
     from tests.conftest import App, Scripted, Serving

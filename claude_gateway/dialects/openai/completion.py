@@ -7,16 +7,21 @@ from collections.abc import Mapping, Sequence
 from claude_gateway import sse
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.openai.names import client_name
+from claude_gateway.dialects.openai.stream import Extras
 from claude_gateway.types.usage import Usage
 
 
 def completion(
-    message: Mapping[str, object], created: int, tool_names: Mapping[str, str] | None = None
+    message: Mapping[str, object],
+    created: int,
+    tool_names: Mapping[str, str] | None = None,
+    extras: Extras | None = None,
 ) -> dict[str, object]:
     """Translate Anthropic's message; `created` is in seconds since 1970.
 
     `tool_names` holds the client's names of tools by upstream's, where those differ.
     """
+    extras = extras or Extras()
     blocks = _blocks(message)
     names = tool_names or {}
     calls = [_call(block, names) for block in blocks if block.get("type") == "tool_use"]
@@ -44,7 +49,8 @@ def completion(
                 **endings.finish(message, has_calls=bool(calls)),
             }
         ],
-        "usage": endings.usage(Usage.from_wire(message.get("usage"))),
+        "usage": extras.usage(Usage.from_wire(message.get("usage"))),
+        **extras.fields,
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from claude_gateway.types.usage import Usage
 
@@ -55,4 +56,15 @@ def usage(used: Usage) -> dict[str, object]:
             "cache_write_tokens": used.cache_creation_input_tokens,
         },
         "completion_tokens_details": {"reasoning_tokens": used.thinking_tokens},
+    }
+
+
+def session_usage(price: Callable[[Usage], Decimal | None], used: Usage) -> dict[str, object]:
+    """Count as OpenAI does and as Anthropic does, and say what it cost: null when nobody knows."""
+    cost = price(used)
+    return {
+        **usage(used),
+        "input_tokens": used.prompt_tokens,
+        "output_tokens": used.output_tokens,
+        "total_cost": None if cost is None else float(cost),
     }

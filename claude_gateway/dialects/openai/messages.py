@@ -18,14 +18,16 @@ def conversation(
     system_prompt: str | None = None,
     *,
     system_messages: bool = False,
+    open_calls: Sequence[str] = (),
 ) -> Conversation:
     """Translate a whole history. Raises InvalidRequest naming the message that is wrong.
 
-    `system_messages`: whether the model lets the system speak among the turns.
+    `system_messages`: whether the model lets the system speak among the turns. `open_calls` are the
+    ids of calls made before the first message, which the first ones may answer.
     """
     if not messages:
         wrong("messages", "must have at least one message", code="missing_field")
-    turns = Turns(system_messages=system_messages, answer="tool message")
+    turns = Turns(system_messages=system_messages, answer="tool message", open_calls=open_calls)
     if system_prompt and system_prompt.strip():
         turns.talk.system.append({"type": "text", "text": system_prompt})
     for i, message in enumerate(messages):

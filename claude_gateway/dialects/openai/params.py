@@ -26,7 +26,8 @@ class Asked:
     """What the APIs say each in its own way.
 
     `fields` are read for what both call the same; `effort` is the level and the name it goes by,
-    `ignored` are the client's parameters that have no place upstream.
+    `ignored` are the client's parameters that have no place upstream. A request that `joins` a
+    conversation must leave its beginning as it is; `past_tools` are what was called in it.
     """
 
     fields: Mapping[str, object]
@@ -37,6 +38,8 @@ class Asked:
     effort: tuple[str | None, str]
     stops: Sequence[str] = ()
     flat_tools: bool = False
+    joins: bool = False
+    past_tools: Sequence[object] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,15 @@ class Translated:
     """Parameters for the Messages API, and the client's parameters that have no place in it.
 
     `tool_names` holds the client's names of tools by upstream's, where upstream takes others;
-    `shape` is what the text of the answer must fit, if anything.
+    `shape` is what the text of the answer must fit, if anything. `words` are wishes that only words
+    can express; they are in `params` unless the request joins a conversation, which must keep them.
     """
 
     params: dict[str, object]
     ignored: tuple[str, ...]
     tool_names: Mapping[str, str] = field(default_factory=dict)
     shape: Shape | None = None
+    words: str = ""
 
 
 def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translated:
@@ -59,9 +64,11 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     `auto_cache` sets cache breakpoints for clients that set none.
     """
     fields, talk, ignored, shape = asked.fields, asked.talk, asked.ignored, asked.shape
-    if shape and shape.words:
-        talk.system.append({"type": "text", "text": shape.words})
     box = _box(asked, model)
+    wishes = [shape.words if shape else "", box.words]
+    if not asked.joins and wishes[0]:
+        talk.system.append({"type": "text", "text": wishes.pop(0)})
+    words = "\n".join(filter(None, wishes))
     most = model.max_tokens
     params: dict[str, object] = {"max_tokens": min(asked.limit or most, most)}
     if talk.system:
@@ -69,16 +76,14 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     params["messages"] = talk.messages
     if asked.stops:
         params["stop_sequences"] = asked.stops
-    params |= _sampling(fields, model, ignored)
-    params |= box.params
-    params |= _user(fields)
-    params |= _tier(fields, ignored)
+    params |= {**_sampling(fields, model, ignored), **_tools(box, asked.past_tools)}
+    params |= _user(fields) | _tier(fields, ignored)
     level, name = asked.effort
     params |= _output(shape, effort(level, name, model, params, ignored))
     keep_prefixes(params, fields, auto=auto_cache)
-    if box.words:  # after the last breakpoint, for the next request will not say it again
-        _remind(params, talk.messages, box.words)
-    return Translated(params, tuple(sorted(ignored)), box.names, shape)
+    if words and not asked.joins:  # after the last breakpoint: the next request won't say it again
+        _remind(params, talk.messages, words)
+    return Translated(params, tuple(sorted(ignored)), box.names, shape, words)
 
 
 def unlike(fields: Mapping[str, object], reported: Mapping[str, Sequence[object]]) -> list[str]:
@@ -110,6 +115,13 @@ def _box(asked: Asked, model: ModelInfo) -> Toolbox:
     if not called and TOOL_FIELDS.isdisjoint(asked.fields):
         return NO_TOOLS
     return toolbox(asked.fields, model, called, asked.ignored, flat=asked.flat_tools)
+
+
+def _tools(box: Toolbox, past: Sequence[object]) -> Mapping[str, object]:
+    """Without tools a history with calls would be refused; then those that were called are shown."""
+    if past and "tools" not in box.params:
+        return {"tools": list(past), "tool_choice": {"type": "none"}}
+    return box.params
 
 
 def _remind(params: dict[str, object], messages: list[dict[str, object]], words: str) -> None:

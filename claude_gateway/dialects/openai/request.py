@@ -14,6 +14,7 @@ from claude_gateway.dialects.openai.formats import output_format
 from claude_gateway.dialects.openai.messages import conversation
 from claude_gateway.dialects.openai.params import Asked, Translated, limit, translated, unlike
 from claude_gateway.dialects.openai.parts import AUDIO
+from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.types.models import ModelInfo
 
 MOST_STOPS = 4
@@ -68,17 +69,34 @@ def read(fields: Mapping[str, object]) -> ChatRequest:
     )
 
 
-def translate(request: ChatRequest, model: ModelInfo, *, auto_cache: bool = False) -> Translated:
+def talk_of(request: ChatRequest, model: ModelInfo, open_calls: Sequence[str] = ()) -> Conversation:
+    """Read the messages. Raises InvalidRequest naming the one that is wrong.
+
+    `open_calls` are the ids of calls that an earlier request's answer made.
+    """
+    return conversation(
+        required(request.fields, "messages", list),
+        optional(request.fields, "system_prompt", str),
+        system_messages=model.system_messages,
+        open_calls=open_calls,
+    )
+
+
+def translate(
+    request: ChatRequest,
+    model: ModelInfo,
+    *,
+    auto_cache: bool = False,
+    joined: Conversation | None = None,
+    past_tools: Sequence[object] = (),
+) -> Translated:
     """Translate for one model. Raises InvalidRequest naming the field that is wrong.
 
-    `auto_cache` sets cache breakpoints for clients that set none.
+    `auto_cache` sets cache breakpoints for clients that set none. `joined` is the conversation when
+    the request's own messages are not all of it, `past_tools` what was called in it, as it was sent.
     """
     fields = request.fields
-    talk = conversation(
-        required(fields, "messages", list),
-        optional(fields, "system_prompt", str),
-        system_messages=model.system_messages,
-    )
+    talk = joined or talk_of(request, model)
     ignored = unlike(fields, REPORTED)
     if talk.audio:
         ignored.append(AUDIO)
@@ -90,6 +108,8 @@ def translate(request: ChatRequest, model: ModelInfo, *, auto_cache: bool = Fals
         limit(fields, "max_completion_tokens", "max_tokens"),
         (optional(fields, "reasoning_effort", str), "reasoning_effort"),
         _stops(fields),
+        joins=joined is not None,
+        past_tools=past_tools,
     )
     return translated(asked, model, auto_cache=auto_cache)
 

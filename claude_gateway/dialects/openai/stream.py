@@ -7,7 +7,8 @@ would be most of its cost. Everything else takes the ordinary road through dicts
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from claude_gateway import sse
 from claude_gateway.dialects.envelope import envelope
@@ -37,6 +38,14 @@ HOLE = b'"\\u0000"'
 BEGINNINGS: Mapping[str, str] = {"text": "content", "thinking": "reasoning_content"}
 
 
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What an answer in a session also says: `fields` stand in every chunk, `usage` writes counts."""
+
+    fields: Mapping[str, object] = field(default_factory=dict)
+    usage: Callable[[Usage], Mapping[str, object]] = endings.usage
+
+
 class ChatStream:
     """Turns the events of one answer into frames. `feed` may be given any number at a time."""
 
@@ -47,17 +56,21 @@ class ChatStream:
         *,
         include_usage: bool,
         tool_names: Mapping[str, str] | None = None,
+        extras: Extras | None = None,
     ) -> None:
         """`created` is in seconds since 1970; `model` is used when upstream names none.
 
         `tool_names` holds the client's names of tools by upstream's, where those differ.
         """
+        extras = extras or Extras()
         self._chunk: dict[str, object] = {
             "id": "chatcmpl-",
             "object": "chat.completion.chunk",
             "created": created,
             "model": model,
+            **extras.fields,
         }
+        self._written = extras.usage
         self._include_usage = include_usage
         self._tool_names = tool_names or {}
         self._before, self._after = b"", b""
@@ -149,7 +162,7 @@ class ChatStream:
         last = self._delta({}, endings.finish(self._ending, has_calls=bool(self._calls)))
         counted = b""
         if self._include_usage:
-            counted = sse.data({**self._chunk, "choices": [], "usage": endings.usage(self._usage)})
+            counted = sse.data({**self._chunk, "choices": [], "usage": self._written(self._usage)})
         return said + last + counted + sse.DONE
 
     def _delta(

@@ -30,10 +30,13 @@ class Conversation:
 class Turns:
     """Takes what is said, in order. Raises InvalidRequest naming the field that breaks a rule."""
 
-    def __init__(self, *, system_messages: bool, answer: str) -> None:
+    def __init__(
+        self, *, system_messages: bool, answer: str, open_calls: Sequence[str] = ()
+    ) -> None:
         """`system_messages`: whether the model lets the system speak among the turns.
 
-        `answer` is what the dialect calls that which brings the result of a call.
+        `answer` is what the dialect calls that which brings the result of a call. `open_calls` are
+        the ids of calls made before the first turn, which the first one may answer.
         """
         self.talk = Conversation()
         self._system_messages = system_messages
@@ -45,6 +48,9 @@ class Turns:
         self._used: dict[str, int] = {}
         self._waiting: list[Block] = []  # said while results are still coming in
         self._asked_at = ""
+        for call_id in open_calls:
+            self._open[call_id] = None
+            self._take_id(call_id)
 
     def finish(self) -> None:
         """Put the turns into the conversation."""

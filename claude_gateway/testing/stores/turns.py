@@ -29,7 +29,7 @@ from claude_gateway.testing.stores.samples import (
     texts,
     turn,
 )
-from claude_gateway.types.turns import TurnStart
+from claude_gateway.types.turns import RunEnd, TurnStart
 
 
 class OfTurns(OfAStore):
@@ -148,6 +148,21 @@ class OfTurns(OfAStore):
             assert refusal.value.code == "stale_session"
         assert await state(store) == before
         assert await store.find_replay(ADA, "key") is None
+
+    async def test_an_attempt_at_which_the_model_said_nothing_can_be_made_again(
+        self, store: Store
+    ) -> None:
+        begun = await store.begin_turn(starting("run_1", replay=replay("run_1")))
+        failed = replace(ended(begun).run, status="failed", served_model=None, error_code="x")
+        await store.end_run(RunEnd(failed))
+        kept = await store.get_session(ADA, "s")
+        again = starting(
+            "run_2", session=kept, new_session=False, expected=1, replay=replay("run_2")
+        )
+        assert (await store.begin_turn(again)).id == "run_2"
+        await store.end_run(ended(again.run))
+        once_more = replace(again, run=run("run_3"), expected=3, replay=replay("run_3"))
+        assert (await store.begin_turn(once_more)).id == "run_2"
 
     async def test_of_many_turns_at_once_one_begins(self, store: Store) -> None:
         await turn(store, "run_0")

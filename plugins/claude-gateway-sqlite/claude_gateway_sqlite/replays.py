@@ -15,6 +15,8 @@ INSERT INTO replays(owner, key, digest, kind, made, created_at, session, first_n
 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+FORGET = "DELETE FROM replays WHERE owner = ? AND key = ?"
+
 REUSED = "This Idempotency-Key was used for another request. Use a new one for each request."
 
 
@@ -39,3 +41,8 @@ def keep(
         return
     values = (replay.key, replay.digest, replay.kind, replay.made, replay.created_at)
     desk.cur.execute(KEEP, (owner, *values, *(where or (None, None, None))))
+
+
+def forget(desk: Desk, owner: str, key: str) -> None:
+    """Let the key be used as if it were new."""
+    desk.cur.execute(FORGET, (owner, key))

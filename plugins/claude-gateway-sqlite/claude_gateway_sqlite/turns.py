@@ -33,6 +33,7 @@ SHRINK = "UPDATE sessions SET message_count = message_count - ? WHERE owner = ? 
 LIVE = "SELECT ref, session, owner FROM runs WHERE id = ? AND ended_at IS NULL"
 ADD_EVENTS = "INSERT OR REPLACE INTO events(key, first, frames, usage) VALUES(?, ?, ?, ?)"
 
+ATTEMPT = "SELECT status, served_model FROM runs WHERE owner = ? AND id = ?"
 OF_OWNER = "SELECT ref, session FROM runs WHERE owner = ? AND id = ?"
 BOOK = """
 INSERT INTO ledger(
@@ -63,7 +64,9 @@ def begin(desk: Desk, start: TurnStart) -> str | None:
     """Begin a run; return the id of the one that the same request began before, if there is one."""
     run = start.run
     if (before := replays.made_before(desk, run.owner, start.replay)) is not None:
-        return str(before[3])
+        if _counts(desk, run.owner, before[3]):
+            return str(before[3])
+        replays.forget(desk, run.owner, before[0])
     session = _session(desk, start)
     if start.project is not None:
         projects.add(desk, start.project)
@@ -79,6 +82,12 @@ def begin(desk: Desk, start: TurnStart) -> str | None:
     desk.live[run.id] = Going(cur.lastrowid, session, run.owner)
     replays.keep(desk, run.owner, start.replay)
     return None
+
+
+def _counts(desk: Desk, owner: str, run_id: str) -> bool:
+    """Whether a run was more than an attempt at which the model said nothing."""
+    row = desk.cur.execute(ATTEMPT, (owner, run_id)).fetchone()
+    return row is not None and (row[0] != "failed" or row[1] is not None)
 
 
 def _session(desk: Desk, start: TurnStart) -> int | None:

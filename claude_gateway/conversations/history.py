@@ -1,0 +1,117 @@
+"""A stored conversation as it is sent upstream again.
+
+Blocks go back exactly as they came (thinking is bound to every byte before it), but for what the
+API would refuse: text that is empty, calls whose input was cut off, calls without a result. Where
+something earlier has changed, all thinking before the change is left out, which is always allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from claude_gateway.dialects.exact import parsed
+from claude_gateway.types.resources import Message
+
+Block: TypeAlias = dict[str, object]
+
+THOUGHTS = ("thinking", "redacted_thinking")
+UNANSWERED = "This call was not answered."
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one side said. `last` is the number of the newest message in it."""
+
+    role: str
+    content: list[Block]
+    last: int = 0
+    partial: bool = False
+
+
+def turns(messages: Sequence[Message], thinking_after: int = 0) -> list[Turn]:
+    """Return a conversation as turns of alternating sides."""
+    told: list[Turn] = []
+    for message in messages:
+        content = blocks(parsed(message.content))
+        if message.number <= thinking_after:
+            content = [b for b in content if b.get("type") not in THOUGHTS]
+        content = [b for b in content if _can_be_sent(b)]
+        if not content:
+            continue
+        if told and told[-1].role == message.role:
+            told[-1].content.extend(content)
+        else:
+            told.append(Turn(message.role, content))
+        told[-1].last = message.number
+        told[-1].partial = bool(message.metadata.get("partial"))
+    return told
+
+
+def blocks(content: object) -> list[Block]:
+    """Return content as blocks."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+
+
+def calls(turn: Turn) -> list[str]:
+    """Return the ids of the calls in a turn, in order."""
+    return [str(b.get("id")) for b in turn.content if b.get("type") == "tool_use"]
+
+
+def sent(told: Sequence[Turn], *, system_messages: bool = True) -> list[dict[str, object]]:
+    """Return turns as the messages of a request; calls without a result get one that says so.
+
+    `system_messages`: whether the model lets the system speak among the turns. Where it does not,
+    what it said stands in the turn of the user's.
+    """
+    messages: list[dict[str, object]] = []
+    waiting: list[str] = []
+    for turn in told if system_messages else _without_system(told):
+        content: list[Block] = list(turn.content)
+        if turn.role == "user":
+            content = _answered(waiting, content)
+        elif waiting:
+            messages.append({"role": "user", "content": _answered(waiting, [])})
+        waiting = calls(turn) if turn.role == "assistant" else []
+        if content:
+            messages.append({"role": turn.role, "content": plain(content)})
+    return messages
+
+
+def _without_system(told: Sequence[Turn]) -> list[Turn]:
+    merged: list[Turn] = []
+    for turn in told:
+        role = "user" if turn.role == "system" else turn.role
+        if merged and merged[-1].role == role:
+            merged[-1].content.extend(turn.content)
+        else:
+            merged.append(Turn(role, list(turn.content), turn.last, turn.partial))
+    return merged
+
+
+def plain(content: Sequence[Block]) -> str | list[Block]:
+    """Write a single plain text as a string, as a native client would."""
+    if len(content) == 1 and content[0].keys() == {"type", "text"}:
+        return str(content[0]["text"])
+    return list(content)
+
+
+def _answered(waiting: Sequence[str], content: Sequence[Block]) -> list[Block]:
+    """Return what follows calls: a result for each, in their order, then the rest."""
+    results = {b.get("tool_use_id"): b for b in content if b.get("type") == "tool_result"}
+    rest = [b for b in content if b.get("type") != "tool_result"]
+    return [*(results.get(call) or _no_result(call) for call in waiting), *rest]
+
+
+def _no_result(call: str) -> Block:
+    return {"type": "tool_result", "tool_use_id": call, "content": UNANSWERED, "is_error": True}
+
+
+def _can_be_sent(block: Mapping[str, object]) -> bool:
+    kind = block.get("type")
+    if kind == "text":
+        return bool(str(block.get("text", "")).strip())
+    return kind != "tool_use" or isinstance(block.get("input"), dict)

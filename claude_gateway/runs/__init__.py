@@ -1,0 +1,178 @@
+"""Runs that outlive the connection that asked for them: kept, watched, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from claude_gateway.errors import GatewayError, RateLimited
+from claude_gateway.runs.claims import Claim, Claims
+from claude_gateway.runs.live import Ending, LiveRun, Work
+from claude_gateway.stores import Store
+from claude_gateway.types.turns import Events, RunEnd, RunRecord, TurnStart
+from claude_gateway.types.usage import Usage
+
+log = logging.getLogger(__name__)
+
+FLUSH_EVERY = 0.2  # seconds; what a client has seen is in the store after a quarter of a second
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`most_live` runs an owner may have at a time, `most_bytes` of frames a run may log."""
+
+    most_live: int = 256
+    most_bytes: int = 64 * 2**20
+
+
+class Runs:
+    """The runs that this process keeps alive, by id and by session."""
+
+    def __init__(
+        self,
+        store: Store,
+        price: Callable[[str, Usage], Decimal | None],
+        limits: Limits | None = None,
+    ) -> None:
+        """`price` says what a model's tokens cost in US dollars, None when nobody knows."""
+        self.store = store
+        self.claims = Claims()
+        self.repeats = Claims()  # requests that may be the same one, sent again
+        self.price = price
+        self._limits = limits or Limits()
+        self.most_bytes = self._limits.most_bytes
+        self._live: dict[str, LiveRun] = {}
+        self._sessions: dict[tuple[str, str], LiveRun] = {}
+        self._by_owner: Counter[str] = Counter()
+        self._late: list[RunEnd] = []
+
+    async def begin(
+        self, start: TurnStart, work: Callable[[], Work], claim: Claim | None = None
+    ) -> LiveRun | RunRecord:
+        """Store the start of a turn, then let it run.
+
+        Returns the record instead when the same request began a run before, which is over. Raises
+        RateLimited when the owner has too many at a time, and what the store raises. The claim is
+        released when the run ends, or when there is nothing to run.
+        """
+        wanted = replace(start.run, instance=self.store.instance)
+        if self._by_owner[wanted.owner] >= self._limits.most_live:
+            raise RateLimited(
+                f"You have {self._limits.most_live} runs at work already; wait for one to end.",
+                code="too_many_runs",
+                retry_after=5,
+            )
+        self._by_owner[wanted.owner] += 1
+        try:
+            kept = await self.store.begin_turn(replace(start, run=wanted))
+            if kept.id != wanted.id:
+                self._left(wanted.owner, claim)
+                return self._live.get(kept.id) or kept
+            return self._started(kept, work(), claim)
+        except BaseException:
+            self._left(wanted.owner, None)
+            raise
+
+    def live(self, owner: str, run_id: str) -> LiveRun | None:
+        """Return the owner's run of this id, if it lives here."""
+        found = self._live.get(run_id)
+        return found if found is not None and found.record.owner == owner else None
+
+    def in_session(self, owner: str, session_id: str) -> LiveRun | None:
+        """Return the run that a session is busy with."""
+        return self._sessions.get((owner, session_id))
+
+    @property
+    def all(self) -> Sequence[LiveRun]:
+        """Every run that lives."""
+        return list(self._live.values())
+
+    @property
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """What there is to wait for until every run is over."""
+        return [live.task for live in self._live.values() if live.task is not None]
+
+    @asynccontextmanager
+    async def keeping(self) -> AsyncGenerator[None]:
+        """Store the logs of live runs again and again, until left."""
+        task = asyncio.create_task(self._keep_flushing())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def stop_all(self, patience: float, why: Ending = "interrupted") -> None:
+        """End every run, and wait up to `patience` seconds until their ends are stored."""
+        for live in self.all:
+            live.cancel(why)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await asyncio.gather(*(live.over() for live in self.all))
+
+    async def keep(self, end: RunEnd) -> GatewayError | None:
+        """Store the end of a run; return why that was not possible."""
+        try:
+            await self.store.end_run(end)
+        except GatewayError as exc:
+            log.warning(
+                "a run's end could not be stored", extra={"run": end.run.id, "code": exc.code}
+            )
+            return exc.again()
+        return None
+
+    def keep_later(self, end: RunEnd) -> None:
+        """Store it as soon as that is possible again."""
+        self._late.append(end)
+
+    async def flush(self) -> None:
+        """Store what the logs have that is not stored yet."""
+        fresh = [
+            (live, Events(live.record.id, *found, live.run.usage))
+            for live in self._live.values()
+            if (found := live.log.fresh()) is not None
+        ]
+        if fresh:
+            await self.store.append_events([events for _, events in fresh])
+            for live, events in fresh:
+                live.log.safe(events.last)
+        while self._late:
+            await self.store.end_run(self._late[0])
+            del self._late[0]
+
+    async def _keep_flushing(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY)
+            try:
+                await self.flush()
+            except GatewayError as exc:
+                log.warning("logs of runs could not be stored", extra={"code": exc.code})
+            except Exception:
+                log.exception("logs of runs could not be stored")
+
+    def _started(self, record: RunRecord, work: Work, claim: Claim | None) -> LiveRun:
+        live = self._live[record.id] = LiveRun(record, work, self)
+        if claim is not None:
+            self._sessions[claim.place] = live
+        live.start().add_done_callback(lambda _task: self._ended(live, claim))
+        return live
+
+    def _ended(self, live: LiveRun, claim: Claim | None) -> None:
+        self._live.pop(live.record.id, None)
+        if claim is not None:
+            self._sessions.pop(claim.place, None)
+        self._left(live.record.owner, claim)
+
+    def _left(self, owner: str, claim: Claim | None) -> None:
+        self._by_owner[owner] -= 1
+        if not self._by_owner[owner]:
+            del self._by_owner[owner]
+        if claim is not None:
+            claim.release()

@@ -1,0 +1,80 @@
+"""Which sessions are taken: a session has one run at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeAlias
+
+from claude_gateway.errors import Conflict
+
+Place: TypeAlias = tuple[str, str]  # owner, session
+
+
+class Claim:
+    """A session that is taken, until it is released."""
+
+    __slots__ = ("_claims", "_released", "place")
+
+    def __init__(self, claims: Claims, place: Place) -> None:
+        self._claims = claims
+        self._released = asyncio.Event()
+        self.place = place
+
+    def release(self) -> None:
+        """Let the next one in; may be said twice."""
+        if not self._released.is_set():
+            self._claims.forget(self)
+            self._released.set()
+
+    async def released(self) -> None:
+        """Wait for the end of it."""
+        await self._released.wait()
+
+
+class Claims:
+    """Those of one process. `most_waiting` is how many may queue for one session."""
+
+    def __init__(self, most_waiting: int = 16) -> None:
+        self._taken: dict[Place, Claim] = {}
+        self._waiting: dict[Place, int] = {}
+        self._most = most_waiting
+
+    def busy(self, place: Place) -> bool:
+        """Whether it is taken."""
+        return place in self._taken
+
+    def take(self, place: Place) -> Claim:
+        """Take it. Raises Conflict when somebody has."""
+        if place in self._taken:
+            raise session_busy()
+        claim = self._taken[place] = Claim(self, place)
+        return claim
+
+    async def take_in_turn(self, place: Place) -> Claim:
+        """Take it once all who came earlier are through. Raises Conflict when the queue is full."""
+        waiting = self._waiting.get(place, 0)
+        if waiting >= self._most:
+            raise session_busy()
+        self._waiting[place] = waiting + 1
+        try:
+            while (taken := self._taken.get(place)) is not None:
+                await taken.released()
+            return self.take(place)
+        finally:
+            self._waiting[place] -= 1
+            if not self._waiting[place]:
+                del self._waiting[place]
+
+    def forget(self, claim: Claim) -> None:
+        """Called by the claim itself."""
+        self._taken.pop(claim.place, None)
+
+
+def session_busy() -> Conflict:
+    """What a second turn is told while the first is under way."""
+    return Conflict(
+        "The session is busy with another turn. Wait for its end, stop it with DELETE "
+        '/v1/chat/completions/{session_id}, or send "if_busy": "queue".',
+        code="session_busy",
+        should_retry=False,
+    )

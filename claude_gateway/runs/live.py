@@ -1,0 +1,199 @@
+"""A run while it lives: a task of its own, which no connection owns.
+
+The model's events are gathered for the conversation, written as frames into the log, and read from
+there by whoever watches. The end is stored before anybody is shown it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal, Protocol, TypeAlias
+
+from claude_gateway.dialects.encoder import Encoder
+from claude_gateway.engine.telling import stopping, told
+from claude_gateway.errors import Conflict, GatewayError, InternalError, PayloadTooLarge
+from claude_gateway.runs.gathering import Gathering
+from claude_gateway.runs.live_log import LiveLog
+from claude_gateway.runs.outcome import answer, estimated, final
+from claude_gateway.types.events import Event, MessageStop
+from claude_gateway.types.runs import Run
+from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
+from claude_gateway.types.usage import Usage
+
+log = logging.getLogger(__name__)
+
+Ending: TypeAlias = Literal["cancelled", "interrupted"]
+# Writes the answer for a client that does not stream: the message and what it cost.
+Reply: TypeAlias = Callable[[Mapping[str, object], Decimal | None], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do: the model's events, how they are written, the account they are kept in.
+
+    `batches` must not have been started. `message_id` is what the answer will be called.
+    """
+
+    run: Run
+    batches: AsyncGenerator[Sequence[Event]]
+    encoder: Encoder
+    message_id: str
+    reply: Reply | None = None
+
+
+class Keeper(Protocol):
+    """Who keeps the end of runs, and knows what they cost."""
+
+    most_bytes: int
+
+    @property
+    def price(self) -> Callable[[str, Usage], Decimal | None]:
+        """What a model's tokens cost in US dollars; None is unknown."""
+        ...
+
+    async def keep(self, end: RunEnd) -> GatewayError | None:
+        """Store it; return why that was not possible."""
+        ...
+
+    def keep_later(self, end: RunEnd) -> None:
+        """Store it as soon as that is possible again."""
+        ...
+
+
+class LiveRun:
+    """One run; `record` is in its final state once it is over."""
+
+    def __init__(self, record: RunRecord, work: Work, keeper: Keeper) -> None:
+        self.record = record
+        self.log = LiveLog()
+        self.failure: GatewayError | None = None
+        self.watchers = 0
+        self._work = work
+        self._keeper = keeper
+        self._gathered = Gathering()
+        self._logged = 0
+        self._last: Sequence[Event] = ()
+        self._ending: Ending | None = None
+        self._finishing = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def run(self) -> Run:
+        """The engine's account."""
+        return self._work.run
+
+    @property
+    def silent(self) -> bool:
+        """Whether it failed before there was anything to show: the failure can be a status."""
+        return self.failure is not None and not self._logged
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin; the task ends when the run does, and never fails."""
+        self._task = asyncio.create_task(self._live(), name=self.record.id)
+        return self._task
+
+    def cancel(self, why: Ending = "cancelled") -> None:
+        """End it soon. What was said is kept; an end that is being stored is not disturbed."""
+        if self._task is not None and self._ending is None and not self._finishing:
+            self._ending = why
+            self._task.cancel()
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """What lives."""
+        return self._task
+
+    async def over(self) -> None:
+        """Wait for the end to be stored."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _live(self) -> None:
+        status: RunStatus = "completed"
+        try:
+            async with aclosing(self._work.batches) as batches:
+                async for batch in batches:
+                    self._take(batch)
+        except BaseException as exc:  # noqa: BLE001  # whatever it is, the run is over and kept
+            status, self.failure = self._verdict(exc)
+        self._finishing = True
+        if self._task is not None:
+            self._task.uncancel()
+        await self._finish(status)
+
+    def _take(self, batch: Sequence[Event]) -> None:
+        self._gathered.add(batch)
+        if type(batch[-1]) is MessageStop:  # what it becomes is shown when all is stored
+            self._last = batch[-1:]
+            batch = batch[:-1]
+        if frames := self._work.encoder.feed(batch):
+            self._logged += len(frames)
+            if self._logged > self._keeper.most_bytes:
+                raise PayloadTooLarge(
+                    f"The answer is longer than the {self._keeper.most_bytes} bytes kept of one.",
+                    code="answer_too_large",
+                )
+            self.log.add(frames)
+
+    def _verdict(self, exc: BaseException) -> tuple[RunStatus, GatewayError]:
+        if self._ending is not None:
+            return self._ending, stopping() if self._ending == "interrupted" else _cancelled()
+        error = told(exc, self.record.request_id, interrupting=True)
+        if error is None:
+            return "failed", InternalError("The gateway failed. The log says why.")
+        return "failed", error.again()
+
+    async def _finish(self, status: RunStatus) -> None:
+        work = self._work
+        message = self._gathered.message()
+        if self.failure is not None:
+            work.run.usage = estimated(work.run.usage, message)
+        cost = self._keeper.price(work.run.fallback or work.run.model, work.run.usage)
+        record = final(self.record, work.run, status, self.failure, cost)
+        if work.reply is not None and self.failure is None:
+            try:
+                record = replace(record, reply=await work.reply(message, cost))
+            except GatewayError as exc:
+                self.failure = exc.again()
+        whole = self.failure is None
+        frames = self._ended_with(self.failure)
+        end = RunEnd(
+            record,
+            answer(message, work.message_id, work.run, whole=whole),
+            context_tokens=work.run.usage.total_tokens if whole else None,
+        )
+        await self._keep(end, frames)
+
+    def _ended_with(self, failure: GatewayError | None) -> bytes:
+        if failure is None:
+            return self._work.encoder.feed(self._last) if self._last else b""
+        return self._work.encoder.fail(failure, self.record.request_id)
+
+    async def _keep(self, end: RunEnd, frames: bytes) -> None:
+        """Store the end, then show it. Where it cannot be stored, that is what is shown."""
+        end = self._with_frames(end, frames)
+        trouble = await self._keeper.keep(end)
+        if trouble is not None:
+            self.failure = self.failure or trouble
+            end = self._with_frames(end, self._ended_with(trouble))
+            self._keeper.keep_later(end)
+        self.record = end.run
+        self.log.close()
+        self.log.safe(self.log.last)
+
+    def _with_frames(self, end: RunEnd, frames: bytes) -> RunEnd:
+        staged = self.log.stage(frames)
+        if staged is None:
+            return replace(end, run=replace(end.run, last_event=self.log.last))
+        first, last, numbered = staged
+        events = Events(self.record.id, first, last, numbered, end.run.usage)
+        return replace(end, run=replace(end.run, last_event=last), events=events)
+
+
+def _cancelled() -> GatewayError:
+    return Conflict("The run was cancelled.", code="cancelled", should_retry=False)

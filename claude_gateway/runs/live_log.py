@@ -1,0 +1,110 @@
+"""The log of a live run: numbered frames in memory, until a store has them.
+
+Those who watch read from it, however many they are and wherever they begin. What is stored already
+may be dropped from memory; a reader that is so far behind goes to the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+
+from claude_gateway.runs.frames import following, numbered
+
+ROOM = 256 * 1024  # bytes that stay in memory although they are stored
+
+
+class LiveLog:
+    """Frames from 1 on. `last` is the newest that may be seen, `stored` the newest that is safe."""
+
+    __slots__ = ("_firsts", "_more", "_parts", "_size", "_staged", "closed", "last", "stored")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._firsts: list[int] = []
+        self._size = 0
+        self._staged: tuple[int, int, bytes] | None = None
+        self._more: asyncio.Future[None] | None = None
+        self.last = 0
+        self.stored = 0
+        self.closed = False
+
+    def add(self, frames: bytes) -> None:
+        """Number whole frames, and show them."""
+        with_ids, last = numbered(frames, self.last + 1)
+        self._append(with_ids, last)
+        self._wake()
+
+    def stage(self, frames: bytes) -> tuple[int, int, bytes] | None:
+        """Number the last frames without showing them; return all that is not stored, with them."""
+        self._staged = None
+        if frames:
+            with_ids, last = numbered(frames, self.last + 1)
+            self._staged = (self.last + 1, last, with_ids)
+        fresh = self.fresh()
+        if self._staged is None:
+            return fresh
+        if fresh is None:
+            return self._staged
+        return fresh[0], self._staged[1], fresh[2] + self._staged[2]
+
+    def close(self) -> None:
+        """Show what was staged; nothing follows."""
+        if self._staged is not None:
+            self._append(self._staged[2], self._staged[1])
+            self._staged = None
+        self.closed = True
+        self._wake()
+
+    def after(self, number: int) -> bytes | None:
+        """Return what follows the frame `number`; None when some of it is only in the store."""
+        if number >= self.last:
+            return b""
+        at = bisect_left(self._firsts, number + 2) - 1  # the part that holds number + 1
+        if at < 0:
+            return None
+        first = self._firsts[at]
+        part = self._parts[at] if first > number else following(self._parts[at], first, number)
+        return part if at + 1 == len(self._parts) else b"".join([part, *self._parts[at + 1 :]])
+
+    def fresh(self) -> tuple[int, int, bytes] | None:
+        """Return what is not stored yet: first number, last number, frames."""
+        if self.stored >= self.last:
+            return None
+        return self.stored + 1, self.last, self.after(self.stored) or b""
+
+    def safe(self, last: int) -> None:
+        """Take note that everything up to `last` is stored, and let go of what is old."""
+        self.stored = max(self.stored, last)
+        gone = 0
+        while self._size > ROOM and gone + 1 < len(self._parts) and self._ends(gone) <= self.stored:
+            self._size -= len(self._parts[gone])
+            gone += 1
+        del self._parts[:gone], self._firsts[:gone]
+
+    async def more(self) -> None:
+        """Wait until something was added, or nothing will be any more."""
+        if self.closed:
+            return
+        if self._more is None:
+            self._more = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._more)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in memory."""
+        return self._size
+
+    def _append(self, frames: bytes, last: int) -> None:
+        self._parts.append(frames)
+        self._firsts.append(self.last + 1)
+        self._size += len(frames)
+        self.last = last
+
+    def _ends(self, at: int) -> int:
+        return self._firsts[at + 1] - 1
+
+    def _wake(self) -> None:
+        if self._more is not None:
+            self._more.set_result(None)
+            self._more = None

@@ -1,0 +1,78 @@
+"""Runs that a process which is gone has left unended: what was said is kept, and accounted for."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from claude_gateway.dialects import kept
+from claude_gateway.errors import Unavailable
+from claude_gateway.runs.frames import numbered
+from claude_gateway.runs.outcome import answer, estimated
+from claude_gateway.stores import Store
+from claude_gateway.types.turns import Events, RunEnd, RunRecord
+from claude_gateway.types.usage import Usage
+
+log = logging.getLogger(__name__)
+
+# Clients may have seen frames that were not stored any more: what follows must count as news.
+GAP = 100_000
+
+
+async def recover(
+    store: Store, price: Callable[[str, Usage], Decimal | None], new_id: Callable[[], str]
+) -> int:
+    """End them all as interrupted; return how many there were. `new_id` makes ids of messages."""
+    orphans = await store.orphaned_runs()
+    for run in orphans:
+        await store.end_run(await _interrupted(store, run, price, new_id()))
+    if orphans:
+        log.warning(
+            "runs were interrupted by the end of their process", extra={"runs": len(orphans)}
+        )
+    return len(orphans)
+
+
+async def _interrupted(
+    store: Store, run: RunRecord, price: Callable[[str, Usage], Decimal | None], message_id: str
+) -> RunEnd:
+    said, last, usage = await _said(store, run)
+    message = {"content": [{"type": "text", "text": said}]} if said else {}
+    usage = estimated(usage, message)
+    error = Unavailable(
+        "The gateway was stopped in the middle of this answer. What was said until then is kept.",
+        code="interrupted",
+    )
+    first = last + GAP
+    frames, end = numbered(kept.ended(run.dialect, error, run.request_id), first)
+    record = replace(
+        run,
+        status="interrupted",
+        ended_at=time.time(),
+        error_code=error.code,
+        error_message=error.message,
+        usage=usage,
+        cost=price(run.model, usage) if usage.total_tokens else Decimal(0),
+        last_event=end,
+    )
+    return RunEnd(
+        record,
+        answer(message, message_id, record, whole=False),
+        Events(run.id, first, end, frames, usage),
+    )
+
+
+async def _said(store: Store, run: RunRecord) -> tuple[str, int, Usage]:
+    texts: list[str] = []
+    last, usage = run.last_event, run.usage
+    after = 0
+    while found := await store.read_events(run.owner, run.id, after):
+        for events in found:
+            texts.append(kept.said(run.dialect, events.frames))
+            usage = events.usage if events.usage.total_tokens else usage
+        after = found[-1].last
+        last = max(last, after)
+    return "".join(texts), last, usage

@@ -1,0 +1,33 @@
+"""What goes on beside the requests, from the start to the stop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from claude_gateway.conversations.retention import DAY, Retention, forgetting
+from claude_gateway.defaults import settings as names
+from claude_gateway.models.refresh import refreshing
+from claude_gateway.runs.recovery import recover
+from claude_gateway.web.gateway import Gateway
+
+
+@asynccontextmanager
+async def at_work(gateway: Gateway) -> AsyncGenerator[None]:
+    """End what an earlier process left, then watch over streams, health, runs and models."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(gateway.pulse.running())
+        await stack.enter_async_context(gateway.health.watching())
+        await stack.enter_async_context(gateway.session_count.watching())
+        if gateway.runs is not None:
+            await recover(gateway.runs.store, gateway.runs.price, gateway.ids.message)
+            await stack.enter_async_context(gateway.runs.keeping())
+            keep = Retention(
+                sessions=gateway.settings[names.RETENTION_DAYS] * DAY,
+                events=gateway.settings[names.RUN_LOG_HOURS] * 3600.0,
+            )
+            await stack.enter_async_context(forgetting(gateway.runs.store, keep))
+        await stack.enter_async_context(
+            refreshing(gateway.catalogue, gateway.settings[names.MODELS_REFRESH])
+        )
+        yield

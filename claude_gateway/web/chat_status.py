@@ -1,0 +1,49 @@
+"""/v1/chat/completions/{session_id}: how a session's turn is doing, and how to stop it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from claude_gateway.dialects.resources.writing import cost, moment
+from claude_gateway.web.keeping import owner_of
+from claude_gateway.web.replies import json_reply
+from claude_gateway.web.runs import is_running
+from claude_gateway.web.turns import the_runs
+
+
+async def chat_status(request: web.Request) -> web.StreamResponse:
+    """Say how the session is doing: its totals, its choices, whether a turn is under way."""
+    session_id = request.match_info["session_id"]
+    session = await the_runs(request).store.get_session(owner_of(request), session_id)
+    return json_reply(
+        {
+            "session_id": session.id,
+            "project_id": session.project_id,
+            "model": session.model,
+            "is_running": is_running(request, session_id),
+            "total_tokens": session.total_tokens,
+            "total_cost": cost(session.total_cost, session.unpriced_runs),
+            "message_count": session.message_count,
+            "created_at": moment(session.created_at),
+            "updated_at": moment(session.updated_at),
+            "enabled_servers": list(session.enabled_servers or ()),
+            "enabled_tools": list(session.enabled_tools or ()),
+        }
+    )
+
+
+async def stop_chat(request: web.Request) -> web.StreamResponse:
+    """Stop the session's turn, if one is under way; what was said is kept."""
+    session_id, runs, owner = request.match_info["session_id"], the_runs(request), owner_of(request)
+    await runs.store.get_session(owner, session_id)
+    live = runs.in_session(owner, session_id)
+    if live is not None:
+        live.cancel()
+        await live.over()
+    return json_reply(
+        {
+            "session_id": session_id,
+            "stopped": live is not None,
+            "run_id": live.record.id if live is not None else None,
+        }
+    )

@@ -1,0 +1,136 @@
+"""POST /v1/messages in a session, or with a run that is kept for another reason.
+
+The session is named in a header, for the body is Anthropic's. A client that sends the whole history
+has its bytes passed on as they are; one that sends what is new is given the stored history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+
+from aiohttp import web
+
+from claude_gateway import sse
+from claude_gateway.conversations.history import Block, Turn, blocks
+from claude_gateway.conversations.joining import Joined, join, titled
+from claude_gateway.conversations.opening import Opening
+from claude_gateway.conversations.window import check_window
+from claude_gateway.dialects import kept
+from claude_gateway.dialects.anthropic import request as native
+from claude_gateway.dialects.anthropic.stream import MessageStream
+from claude_gateway.dialects.exact import parsed
+from claude_gateway.dialects.session_fields import SessionFields
+from claude_gateway.models.catalogue import Resolved
+from claude_gateway.runs.claims import Claim
+from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.types.requests import ModelRequest
+from claude_gateway.types.runs import Run
+from claude_gateway.types.turns import RunRecord, TurnStart
+from claude_gateway.web.gateway import GATEWAY, begin_run
+from claude_gateway.web.lifecycle import notes
+from claude_gateway.web.native_calls import call_of, others_of
+from claude_gateway.web.turns import Wish, named, opening_of, record_of, serve_turn, the_runs
+
+
+async def kept_messages(
+    request: web.Request, asked: native.MessagesRequest, about: SessionFields
+) -> web.StreamResponse:
+    """Answer with a run that outlives the connection."""
+    about = named(request, about)
+    turn = _NativeTurn(request, asked, about)
+    fail = partial(kept.ended, kept.ANTHROPIC)
+    return await serve_turn(
+        request, Wish(about, asked.stream, turn.begin, turn.headers, fail, asked.body)
+    )
+
+
+class _NativeTurn:
+    def __init__(
+        self, request: web.Request, asked: native.MessagesRequest, about: SessionFields
+    ) -> None:
+        self._request = request
+        self._asked = asked
+        self._about = about
+        self._gateway = request.app[GATEWAY]
+        self.headers: dict[str, str] = {}
+
+    async def begin(self, claim: Claim | None, wish: Wish) -> LiveRun | RunRecord:
+        """Store the start of the turn, and let it run."""
+        runs = the_runs(self._request)
+        resolved = self._gateway.catalogue.resolve(self._asked.model)
+        run = begin_run(self._request, resolved, stream=self._asked.stream)
+        self.headers |= notes(resolved)
+        record = record_of(self._request, run, wish, kept.ANTHROPIC)
+        replay = wish.replay(self._request, run.id)
+        call = call_of(self._request, self._asked, resolved)
+        if self._about.session_id is None:
+            start = TurnStart(record, replay=replay)
+        else:
+            opening = await opening_of(self._request, self._about)
+            joined = self._joined(opening, resolved)
+            check_window(joined.session, joined.fresh, resolved.model)
+            call = self._with_history(call, opening, joined, resolved)
+            call = replace(call, affinity=self._about.session_id)
+            start = replace(_start(record, opening, joined), replay=replay)
+        return await runs.begin(start, lambda: self._work(run, resolved, call), claim)
+
+    def _joined(self, opening: Opening, resolved: Resolved) -> Joined:
+        body = parsed(self._asked.body)
+        said = [
+            Turn(str(m.get("role")), blocks(m.get("content")))
+            for m in body["messages"]
+            if isinstance(m, dict)
+        ]
+        system = blocks(body.get("system"))
+        return join(opening, said, system, resolved.model, self._gateway.ids.message)
+
+    def _with_history(
+        self, call: ModelRequest, opening: Opening, joined: Joined, resolved: Resolved
+    ) -> ModelRequest:
+        """Put the stored history in front, unless the client has sent it."""
+        body = parsed(self._asked.body)
+        whole = any(m.get("role") == "assistant" for m in body["messages"] if isinstance(m, dict))
+        if whole or not opening.told:
+            return call
+        system: list[Block] = list(joined.system)
+        history = {"system": system} if system else {}
+        params = {**body, **history, "messages": joined.messages(resolved.model)}
+        return replace(call, params=_without(params), raw=None)
+
+    def _work(self, run: Run, resolved: Resolved, call: ModelRequest) -> Work:
+        async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
+            return sse.compact(message)
+
+        others = others_of(self._request, self._asked, resolved) if call.raw is not None else ()
+        if not self._asked.stream and call.raw is not None:  # inside, every kept run is a stream
+            call = replace(call, params=_without(parsed(self._asked.body)), raw=None)
+        batches = self._gateway.engine.stream(
+            resolved.backend, replace(call, stream=True), run, others
+        )
+        return Work(
+            run,
+            batches,
+            MessageStream(),
+            self._gateway.ids.message(),
+            None if self._asked.stream else reply,
+        )
+
+
+def _without(fields: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in fields.items() if key not in ("model", "stream")}
+
+
+def _start(record: RunRecord, opening: Opening, joined: Joined) -> TurnStart:
+    session = titled(joined.session, joined.fresh)
+    return TurnStart(
+        replace(record, session_id=session.id, project_id=session.project_id),
+        session,
+        opening.new,
+        opening.project,
+        joined.fresh,
+        joined.keep,
+        opening.session.last_number,
+    )

@@ -1,0 +1,107 @@
+"""/v1/runs: how a turn is doing, what it has said, and how to stop it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from aiohttp import web
+
+from claude_gateway.dialects import kept
+from claude_gateway.dialects.fields import wrong
+from claude_gateway.dialects.resources import reading
+from claude_gateway.dialects.resources.runs import written
+from claude_gateway.dialects.resources.writing import listed
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.types.turns import RunRecord
+from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.keeping import owner_of
+from claude_gateway.web.replies import json_reply
+from claude_gateway.web.turns import the_runs
+from claude_gateway.web.viewing import watched
+
+STATUSES = (
+    "queued",
+    "running",
+    "awaiting_approval",
+    "completed",
+    "failed",
+    "cancelled",
+    "interrupted",
+)
+LAST_EVENT = "Last-Event-ID"
+
+
+async def list_runs(request: web.Request) -> web.StreamResponse:
+    """List the caller's runs, the newest first."""
+    page = reading.page(request.query)
+    status = reading.choice(request.query, "status", STATUSES)
+    session_id = request.query.get("session_id", "")
+    listing = await the_runs(request).store.list_runs(
+        owner_of(request), page, session_id=session_id, status=status
+    )
+    return json_reply(listed("runs", listing, page, written))
+
+
+async def get_run(request: web.Request) -> web.StreamResponse:
+    """Say how a run is doing."""
+    return json_reply(written(_now(await _found(request))))
+
+
+async def run_events(request: web.Request) -> web.StreamResponse:
+    """Show the frames of a run after a given one, in the same bytes, live to the end."""
+    after = _after(request)
+    run = await _found(request)
+    record = _now(run)
+    headers = {**record.headers, "x-run-id": record.id}
+    async with watched(request, headers, partial(kept.ended, record.dialect), after) as viewer:
+        await viewer.show(run, silent_is_status=False)
+    return await viewer.end()
+
+
+async def cancel_run(request: web.Request) -> web.StreamResponse:
+    """Stop a run and keep what was said; stopping what has ended changes nothing."""
+    run = await _found(request)
+    if isinstance(run, LiveRun):
+        run.cancel()
+        await run.over()
+    return json_reply(written(_now(run)))
+
+
+async def _found(request: web.Request) -> LiveRun | RunRecord:
+    runs, owner, run_id = the_runs(request), owner_of(request), request.match_info["run_id"]
+    return runs.live(owner, run_id) or await runs.store.get_run(owner, run_id)
+
+
+def _now(run: LiveRun | RunRecord) -> RunRecord:
+    """Return the record with what is known by now."""
+    if isinstance(run, RunRecord):
+        return run
+    if run.record.over:
+        return run.record
+    account = run.run
+    return replace(
+        run.record,
+        usage=account.usage,
+        served_model=account.served_model,
+        last_event=run.log.last,
+    )
+
+
+def _after(request: web.Request) -> int:
+    """Return the number of the last frame that the client has seen; the header wins."""
+    for name, value in ((LAST_EVENT, request.headers.get(LAST_EVENT)), ("after", None)):
+        given = value if value is not None else request.query.get(name)
+        if given:
+            if not (
+                given.isascii() and given.isdigit() and len(given) <= len(str(reading.FARTHEST))
+            ):
+                wrong(name, "must be the number of an event: a whole number, 0 or more")
+            return int(given)
+    return 0
+
+
+def is_running(request: web.Request, session_id: str) -> bool:
+    """Whether a turn of the caller's session is under way."""
+    runs = request.app[GATEWAY].runs
+    return runs is not None and runs.claims.busy((owner_of(request), session_id))

@@ -1,0 +1,201 @@
+"""Answer with a run that outlives this connection: begun here, or begun before by the same request."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from aiohttp import web
+
+from claude_gateway.conversations.opening import Opening, drafted, opened
+from claude_gateway.dialects.session_fields import SessionFields
+from claude_gateway.errors import Conflict, GatewayError, NotFound, revived
+from claude_gateway.runs import Runs
+from claude_gateway.runs.claims import Claim
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.types.runs import Run
+from claude_gateway.types.turns import Replay, RunRecord
+from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
+from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
+from claude_gateway.web.replies import bytes_reply
+from claude_gateway.web.viewing import Fail, watched
+
+TRIES = 3  # when somebody else changes the session in between
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a turn is to be begun and shown.
+
+    `begin` stores the start and lets it run; `headers` are those of the answer, which it may add
+    to. `fail` writes the end of a stream that went wrong.
+    """
+
+    about: SessionFields
+    stream: bool
+    begin: Begin
+    headers: dict[str, str]
+    fail: Fail
+    body: bytes
+
+    def replay(self, request: web.Request, run_id: str) -> Replay | None:
+        """Return what to remember of a request that may be sent again."""
+        return replay_of(request, self.body, "run", run_id)
+
+
+Begin: TypeAlias = Callable[[Claim | None, Wish], Awaitable[LiveRun | RunRecord]]
+
+
+def lasts(request: web.Request, about: SessionFields) -> bool:
+    """Whether a request asks for something that must be kept."""
+    return (
+        about.in_session
+        or about.on_disconnect == "detach"
+        or (KEY in request.headers and request.app[GATEWAY].runs is not None)
+    )
+
+
+def the_runs(request: web.Request) -> Runs:
+    """Return who keeps runs. Raises Unavailable when there is no store."""
+    runs = request.app[GATEWAY].runs
+    if runs is None:
+        raise no_store()
+    return runs
+
+
+async def serve_turn(request: web.Request, wish: Wish) -> web.StreamResponse:
+    """Begin the turn, or find the one that this request began before, and show it."""
+    the_runs(request)
+    if not wish.stream:
+        return await _whole(request, await _begun(request, wish), wish.headers)
+    async with watched(request, wish.headers, wish.fail) as viewer:
+        run = await _begun(request, wish)
+        wish.headers["x-run-id"] = _kept(run).id
+        await viewer.show(run)
+    return await viewer.end()
+
+
+async def _begun(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
+    asked = wish.replay(request, "")
+    if asked is None:
+        return await _in_turn(request, wish)
+    claim = await the_runs(request).repeats.take_in_turn((owner_of(request), asked.key))
+    try:
+        return await _made_before(request, asked) or await _in_turn(request, wish)
+    finally:
+        claim.release()
+
+
+async def _made_before(request: web.Request, asked: Replay) -> LiveRun | RunRecord | None:
+    """Return the run of the same request. Raises Conflict when the key was another request's."""
+    runs, owner = the_runs(request), owner_of(request)
+    replay = await runs.store.find_replay(owner, asked.key)
+    if replay is None:
+        return None
+    if replay.digest != asked.digest or replay.kind != "run":
+        raise Conflict(
+            f"This {KEY} was used for another request; take a new one.",
+            code="idempotency_key_reused",
+            should_retry=False,
+        )
+    live = runs.live(owner, replay.made)
+    if live is not None:
+        return live
+    try:
+        record = await runs.store.get_run(owner, replay.made)
+    except NotFound:  # deleted with its session
+        return None
+    return None if failed_in_silence(record) else record
+
+
+def failed_in_silence(record: RunRecord) -> bool:
+    """Whether a run failed before the model said anything: trying again is a new attempt."""
+    return record.status == "failed" and record.served_model is None
+
+
+async def _in_turn(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
+    """Take the session, if there is one, and begin. The run releases it."""
+    session = wish.about.session_id
+    if session is None:
+        return await wish.begin(None, wish)
+    claims, place = the_runs(request).claims, (owner_of(request), session)
+    waits = wish.about.if_busy == "queue"
+    claim = await claims.take_in_turn(place) if waits else claims.take(place)
+    try:
+        for _ in range(TRIES - 1):
+            try:
+                return await wish.begin(claim, wish)
+            except Conflict as exc:
+                if exc.code not in ("stale_session", "exists"):
+                    raise
+        return await wish.begin(claim, wish)
+    except BaseException:
+        claim.release()
+        raise
+
+
+def named(request: web.Request, about: SessionFields) -> SessionFields:
+    """Return it with an id for the session, if there is to be one."""
+    if not about.in_session or about.session_id is not None:
+        return about
+    return replace(about, session_id=request.app[GATEWAY].ids.session(), is_new=True)
+
+
+async def opening_of(request: web.Request, about: SessionFields) -> Opening:
+    """Return the session as the turn finds it."""
+    owner, session_id = owner_of(request), about.session_id or ""
+    if about.is_new:
+        return drafted(owner, session_id, about.project_id)
+    return await opened(the_runs(request).store, owner, session_id, about.project_id)
+
+
+def record_of(request: web.Request, run: Run, wish: Wish, dialect: str) -> RunRecord:
+    """Return a run as it begins to be kept."""
+    about = wish.about
+    return RunRecord(
+        run.id,
+        run.principal.id,
+        dialect,
+        run.model,
+        time.time(),
+        request_id=request[REQUEST_ID],
+        stream=wish.stream,
+        on_disconnect=about.on_disconnect or run.principal.on_disconnect or "detach",
+        headers=dict(wish.headers),
+    )
+
+
+async def _whole(
+    request: web.Request, run: LiveRun | RunRecord, headers: dict[str, str]
+) -> web.Response:
+    """Wait for the end, and give the answer in one piece."""
+    if isinstance(run, LiveRun):
+        run.watchers += 1
+        try:
+            await run.over()
+        except asyncio.CancelledError:
+            request.app[GATEWAY].left(run)
+            raise
+        finally:
+            run.watchers -= 1
+    record = _kept(run)
+    headers = {**record.headers, **headers, "x-run-id": record.id}
+    failure = _failure(run)
+    if failure is not None:
+        raise failure
+    return bytes_reply(record.reply or b"{}", headers=headers)
+
+
+def _failure(run: LiveRun | RunRecord) -> GatewayError | None:
+    if isinstance(run, LiveRun):
+        return run.failure.again() if run.failure is not None else None
+    if run.error_code is None:
+        return None
+    return revived(run.error_code, run.error_message or "The run failed.")
+
+
+def _kept(run: LiveRun | RunRecord) -> RunRecord:
+    return run.record if isinstance(run, LiveRun) else run

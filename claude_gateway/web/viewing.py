@@ -1,0 +1,117 @@
+"""Show a run on a connection: from any frame on, live to the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from aiohttp import web
+
+from claude_gateway.engine.telling import told
+from claude_gateway.errors import GatewayError
+from claude_gateway.runs.frames import following
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.types.turns import RunRecord
+from claude_gateway.web.gateway import GATEWAY, REQUEST_ID, Gateway
+from claude_gateway.web.streams import EventStream
+
+LOOK_AGAIN = 0.25  # seconds; a live run's log is stored about as often
+
+Fail: TypeAlias = Callable[[GatewayError, str], bytes]
+
+
+class Viewer:
+    """One connection that watches. Frames up to `after` are not shown."""
+
+    def __init__(self, gateway: Gateway, stream: EventStream, after: int = 0) -> None:
+        self._gateway = gateway
+        self._stream = stream
+        self._at = after
+
+    async def show(self, run: LiveRun | RunRecord, *, silent_is_status: bool = True) -> None:
+        """Show a run to its end. Raises what it failed of when there was nothing to show before."""
+        if isinstance(run, RunRecord):
+            await self._elsewhere(run)
+            return
+        run.watchers += 1
+        try:
+            await self._live(run, silent_is_status=silent_is_status)
+        except (asyncio.CancelledError, ConnectionError):
+            run.watchers -= 1
+            self._gateway.left(run)
+            raise
+        except BaseException:
+            run.watchers -= 1
+            raise
+        run.watchers -= 1
+
+    async def end(self) -> web.StreamResponse:
+        """Finish the response."""
+        return await self._stream.end()
+
+    async def _live(self, run: LiveRun, *, silent_is_status: bool) -> None:
+        log = run.log
+        while True:
+            frames = log.after(self._at)
+            if frames is None:
+                await self._stored(run.record.owner, run.record.id, log.stored)
+            elif frames:
+                if silent_is_status and run.silent and run.failure is not None:
+                    raise run.failure.again()
+                self._at = log.last
+                await self._stream.send(frames)
+            elif log.closed:
+                return
+            else:
+                await log.more()
+
+    async def _elsewhere(self, run: RunRecord) -> None:
+        """Show a run that does not live here: it is over, or another process is at it."""
+        runs = self._gateway.runs
+        while runs is not None:
+            await self._stored(run.owner, run.id)
+            if run.over:
+                return
+            await asyncio.sleep(LOOK_AGAIN)
+            run = await runs.store.get_run(run.owner, run.id)
+
+    async def _stored(self, owner: str, run_id: str, until: int | None = None) -> None:
+        """Show what the store has, up to `until` or to the end."""
+        runs = self._gateway.runs
+        while runs is not None and (until is None or self._at < until):
+            found = await runs.store.read_events(owner, run_id, self._at)
+            if not found:
+                return
+            for events in found:
+                if events.last > self._at:
+                    await self._stream.send(following(events.frames, events.first, self._at))
+                    self._at = events.last
+
+
+@asynccontextmanager
+async def watched(
+    request: web.Request, headers: Mapping[str, str], fail: Fail, after: int = 0
+) -> AsyncGenerator[Viewer]:
+    """Open a stream that is kept from falling silent.
+
+    What goes wrong inside is raised while a status can still be sent, and told in the stream when
+    it cannot.
+    """
+    gateway = request.app[GATEWAY]
+    stream = EventStream(request, headers)
+    gateway.pulse.watch(stream)
+    try:
+        yield Viewer(gateway, stream, after)
+    except ConnectionError:
+        raise
+    except BaseException as exc:
+        if not stream.committed:
+            raise
+        error = told(exc, request[REQUEST_ID], interrupting=gateway.interrupting)
+        if error is None:
+            raise
+        await stream.send(fail(error, request[REQUEST_ID]))
+    finally:
+        gateway.pulse.forget(stream)
