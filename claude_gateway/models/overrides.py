@@ -6,6 +6,7 @@ from pathlib import Path
 
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.models.catalogue import Catalogue
+from claude_gateway.models.prices import Factors
 from claude_gateway.models.table import Said, read, shipped
 
 NOTHING = Said({}, {}, {})
@@ -38,6 +39,12 @@ def aliases(said: Said) -> dict[str, str]:
     """Other names, the operator's over the shipped ones; one that means nothing is gone."""
     merged = {**shipped().aliases, **said.aliases}
     return {alias: target for alias, target in merged.items() if target}
+
+
+def factors(said: Said) -> Factors:
+    """What rates are multiplied by, value by value: the operator's over the shipped ones."""
+    known, own = shipped().factors, said.factors
+    return {word: {**known.get(word, {}), **own.get(word, {})} for word in {**known, **own}}
 
 
 def check(said: Said, catalogue: Catalogue, origin: str) -> None:

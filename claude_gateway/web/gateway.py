@@ -13,6 +13,7 @@ from claude_gateway.engine import Engine
 from claude_gateway.ids import Ids
 from claude_gateway.models.catalogue import Catalogue, Resolved
 from claude_gateway.models.fallbacks import Fallbacks
+from claude_gateway.models.prices import Factors
 from claude_gateway.runs import Runs
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.settings import Settings
@@ -41,6 +42,7 @@ class Gateway:
 
     settings: Settings
     catalogue: Catalogue
+    factors: Factors
     fallbacks: Fallbacks
     engine: Engine
     door: Door

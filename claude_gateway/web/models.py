@@ -34,7 +34,7 @@ async def get_model(request: web.Request) -> web.StreamResponse:
 
 async def capabilities(request: web.Request) -> web.StreamResponse:
     """Say of every model what it can do and what it costs."""
-    catalogue = request.app[GATEWAY].catalogue
-    today = datetime.now(UTC).date()
+    gateway, today = request.app[GATEWAY], datetime.now(UTC).date()
+    catalogue = gateway.catalogue
     models = [capability(m, catalogue.aliases_of(m.id), today) for m in catalogue.models]
-    return json_reply({"object": "list", "models": models})
+    return json_reply({"object": "list", "models": models, "price_factors": gateway.factors})

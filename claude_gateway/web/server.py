@@ -28,7 +28,8 @@ from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
 from claude_gateway.models.cost import cost_of
 from claude_gateway.models.fallbacks import Fallbacks
-from claude_gateway.models.table import shipped
+from claude_gateway.models.prices import Factors
+from claude_gateway.models.table import Said
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
 from claude_gateway.runs import Limits, Runs
@@ -59,11 +60,13 @@ def build_gateway(
         frozenset(hosts | {name.lower() for name in settings[names.ALLOWED_HOSTS]}),
         _bridge(settings[names.PUBLISHED_ON]),
     )
-    catalogue = _catalogue(settings, registry)
+    said = overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
+    catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
     return Gateway(
         settings=settings,
         catalogue=catalogue,
+        factors=factors,
         fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
         engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers),
         door=Door(rules, registry.authenticators),
@@ -80,17 +83,19 @@ def build_gateway(
         store=registry.store,
         access_log=access_log,
         fetcher=_fetcher(settings),
-        runs=_runs(settings, registry, catalogue),
+        runs=_runs(settings, registry, catalogue, factors),
     )
 
 
-def _runs(settings: Settings, registry: Registry, catalogue: Catalogue) -> Runs | None:
+def _runs(
+    settings: Settings, registry: Registry, catalogue: Catalogue, factors: Factors
+) -> Runs | None:
     if registry.store is None:
         return None
 
     def price(model: str, usage: Usage) -> Decimal | None:
         day = datetime.now(UTC).date()
-        return cost_of(catalogue.resolve(model).model, usage, day, shipped().factors).dollars
+        return cost_of(catalogue.resolve(model).model, usage, day, factors).dollars
 
     return Runs(
         registry.store, price, Limits(settings[names.MAX_LIVE_RUNS], settings[names.RUN_LOG])
@@ -104,9 +109,8 @@ def _fetcher(settings: Settings) -> Fetcher | None:
     return Fetcher(reach, settings[fetch_settings.FETCH_TIMEOUT])
 
 
-def _catalogue(settings: Settings, registry: Registry) -> Catalogue:
+def _catalogue(settings: Settings, registry: Registry, said: Said) -> Catalogue:
     default, file = settings[names.DEFAULT_MODEL], settings[names.MODELS_FILE]
-    said = overrides.load(file, names.MODELS_FILE.name)
     catalogue = Catalogue(registry.backends.values(), overrides.aliases(said), default, said.models)
     overrides.check(said, catalogue, f"{names.MODELS_FILE.name}: {file}")
     if default:

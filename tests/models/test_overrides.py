@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from claude_gateway import Event, ModelInfo, ModelRequest, Ping, Price, shipped_
 from claude_gateway.backends import Backend
 from claude_gateway.errors import SettingsError
 from claude_gateway.models.catalogue import Catalogue
-from claude_gateway.models.overrides import aliases, check, load
+from claude_gateway.models.cost import cost_of
+from claude_gateway.models.overrides import aliases, check, factors, load
 from claude_gateway.models.table import Said, shipped
+from claude_gateway.types.usage import Usage
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/models.toml"
 NAME = "GATEWAY_MODELS_FILE"
@@ -124,3 +127,22 @@ def test_what_no_backend_serves_is_told_at_the_start(file: Path) -> None:
         "here: gpt-9: no backend serves 'gpt-9'",
         "here: alias 'best': no backend serves 'gpt-8'",
     ]
+
+
+def test_factors_are_merged_value_by_value(file: Path) -> None:
+    file.write_text("[factors]\nservice_tier = { batch = 0.4, priority = 1.5 }")
+    assert factors(load(file, NAME)) == {
+        "service_tier": {"batch": 0.4, "priority": 1.5},
+        "inference_geo": {"us": 1.1},
+    }
+    assert factors(load(Path(), NAME)) == shipped().factors
+
+
+def test_t17_a_call_costs_what_the_operators_factors_make_of_it(file: Path) -> None:
+    file.write_text("[factors]\nservice_tier = { batch = 0.25 }")
+    model = over(load(Path(), NAME)).resolve("sonnet").model
+    used = Usage(input_tokens=10**6, service_tier="batch", inference_geo="us")
+    ours, shipped_ = (
+        cost_of(model, used, TODAY, factors(load(path, NAME))).dollars for path in (file, Path())
+    )
+    assert (ours, shipped_) == (Decimal("0.55"), Decimal("1.1"))

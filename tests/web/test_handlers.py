@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,6 +56,16 @@ async def test_capabilities_are_those_of_every_model(
     async with serving(scripted(models=["claude-sonnet-5-5"])) as app:
         (model,) = (await app.ask("GET", "/v1/models/capabilities")).json["models"]
     assert "sonnet" in model["aliases"]
+
+
+async def test_capabilities_show_the_factors_of_prices_the_operators_included(
+    serving: Serving, tmp_path: Path
+) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text("[factors]\nservice_tier = { batch = 0.25 }")
+    async with serving(GATEWAY_MODELS_FILE=str(file)) as app:
+        shown = (await app.ask("GET", "/v1/models/capabilities")).json["price_factors"]
+    assert shown == {"service_tier": {"batch": 0.25}, "inference_geo": {"us": 1.1}}
 
 
 async def test_without_a_backend_there_are_no_capabilities(serving: Serving) -> None:
