@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import orjson
 
@@ -28,15 +29,19 @@ from claude_gateway_anthropic.settings import Account
 from claude_gateway_anthropic.surrogates import mended, parse
 from claude_gateway_anthropic.transport import Transport, open_transport
 
+WITHOUT_SAMPLING = "2026-10-21"  # the first version that refuses it, whatever the model
+
 
 class AnthropicBackend:
     """Claude's models over one pool of connections."""
 
-    def __init__(self, transport: Transport, calls: Calls) -> None:
+    def __init__(self, transport: Transport, calls: Calls, version: str) -> None:
+        """`version` is that of the API which chats are sent with."""
         self._transport = transport
         self._calls = calls
         self._send = calls.send
-        self._models = shipped_models()
+        self._version = version
+        self._models = self._as_versioned(shipped_models())
 
     @property
     def models(self) -> Sequence[ModelInfo]:
@@ -51,7 +56,7 @@ class AnthropicBackend:
         """Ask upstream; without a key of the gateway's own there is nobody to ask as."""
         if not self._calls.pays:
             return self._models
-        return await list_models(self._transport, self._calls.plain())
+        return self._as_versioned(await list_models(self._transport, self._calls.plain()))
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Event]:
         """As `stream_batches`, one by one."""
@@ -87,6 +92,12 @@ class AnthropicBackend:
         """Look whether upstream can be reached, and whether a key works."""
         return await self._calls.check_health()
 
+    def _as_versioned(self, models: Sequence[ModelInfo]) -> Sequence[ModelInfo]:
+        """What the models take under this version of the API."""
+        if self._version < WITHOUT_SAMPLING:
+            return models
+        return [replace(model, sampling=False) for model in models]
+
     async def _whole(self, path: str, request: ModelRequest) -> Answer:
         reply = await self._send(path, request, stream=False)
         try:
@@ -108,7 +119,7 @@ async def open_backend(account: Account) -> AsyncGenerator[AnthropicBackend]:
         if account.more_keys:
             ring = KeyRing((account.api_key, *account.more_keys))
             calls = SeveralKeys(transport, headers, ring)
-        yield AnthropicBackend(transport, calls)
+        yield AnthropicBackend(transport, calls, account.version)
 
 
 def _read(body: bytes) -> tuple[bytes, Mapping[str, object]]:

@@ -54,7 +54,7 @@ VERSION = Setting(
     version,
     "2023-06-01",
     "Value of the header anthropic-version for clients that send none. From 2026-10-21 on, "
-    "upstream refuses temperature, top_p and top_k.",
+    "upstream refuses temperature, top_p and top_k of any model; chats are then sent without.",
     SECTION,
 )
 BETAS = Setting(

@@ -45,6 +45,76 @@ CHAT = {
     "stop": ["END", "STOP"],
     "stream": True,
 }
+# Everything of which a set or a dictionary has a hand in the translation.
+RICH = {
+    "model": "claude-opus-4-5",
+    "system_prompt": "Rhyme.",
+    "messages": [
+        {"role": "developer", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "image_url",
+                    "image_url": {"url": "https://x.test/a.png", "detail": "low"},
+                },
+                {
+                    "type": "file",
+                    "file": {"filename": "a.txt", "file_data": "data:;base64,JVBERi0="},
+                },
+                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+                {"type": "text", "text": "So?"},
+            ],
+        },
+        {
+            "role": "assistant",
+            "refusal": "No.",
+            "tool_calls": [
+                {
+                    "id": f"functions.{name}:0",
+                    "type": "function",
+                    "function": {"name": name, "arguments": '{ "n": 123456789012345678901 }'},
+                }
+                for name in ("a.b", "c/d", "e")
+            ],
+        },
+        {"role": "tool", "tool_call_id": "functions.e:0", "content": "5", "is_error": True},
+        {"role": "developer", "content": "Now in French."},
+    ],
+    "tools": [
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "strict": True,
+                "parameters": {
+                    "type": "object",
+                    "properties": {key: {"type": "string", "minLength": 1} for key in ("z", "a")},
+                },
+            },
+        }
+        for name in ("a.b", "c/d", "ok")
+    ],
+    "tool_choice": "required",
+    "parallel_tool_calls": False,
+    "prompt_cache_key": "k",
+    "user": "jo@example.org",
+    "seed": 7,
+    "logit_bias": {"1": 2},
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "a",
+            "schema": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 9,
+                "properties": {key: {"type": "integer", "minimum": 0} for key in ("z", "a", "m")},
+            },
+        },
+    },
+}
+LENIENT = {"x-gateway-missing-tool-results": "synthesize"}
 NATIVE = (
     b'{ "stream":true, "model": "claude-sonnet-5-5","max_tokens":9, "x": 1.0,'
     b'"messages":[{"content":"caf\\u00e9","role":"user"} ]}'
@@ -52,6 +122,7 @@ NATIVE = (
 COUNTED = b'{"model":"claude-sonnet-5-5","messages":[{"role":"user","content":"caf\\u00e9"}] }'
 ASKED: list[tuple[str, bytes | Mapping[str, object]]] = [
     ("/v1/chat/completions", CHAT),
+    ("/v1/chat/completions", RICH),
     ("/v1/messages", NATIVE),
     ("/v1/messages/count_tokens", COUNTED),
 ]
@@ -74,22 +145,19 @@ async def bodies(upstream: FakeAnthropic, transport: str, seed: str) -> dict[str
     }
     async with GatewayProcess(env) as gateway:
         for path, body in 2 * ASKED:
-            response = await ask(gateway.port, "POST", path, body)
+            response = await ask(gateway.port, "POST", path, body, LENIENT)
             assert response.status == 200, response.body
     posted = [request for request in upstream.requests if request.method == "POST"]
-    assert len(posted) == 6
-    return {
-        "chat": {posted[0].body, posted[3].body},
-        "native": {posted[1].body, posted[4].body},
-        "counted": {posted[2].body, posted[5].body},
-    }
+    assert len(posted) == 2 * len(ASKED)
+    kinds = ("chat", "rich", "native", "counted")
+    return {kind: {posted[i].body, posted[i + len(ASKED)].body} for i, kind in enumerate(kinds)}
 
 
 async def test_t19_equal_requests_give_equal_bytes_in_every_process(
     upstream: FakeAnthropic,
 ) -> None:
     first = await bodies(upstream, "lean", "0")
-    assert [len(sent) for sent in first.values()] == [1, 1, 1]
+    assert [len(sent) for sent in first.values()] == [1] * len(ASKED)
     assert first["native"] == {NATIVE}
     assert first["counted"] == {COUNTED}
     for transport, seed in (("lean", "1"), ("aiohttp", "2"), ("sdk", "3")):

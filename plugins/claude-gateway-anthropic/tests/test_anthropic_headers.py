@@ -10,7 +10,7 @@ from claude_gateway_anthropic.settings import Account
 
 from claude_gateway import Accepted, ModelRequest, Secret, UpstreamError
 from claude_gateway.testing import FakeAnthropic, GatewayProcess
-from claude_gateway.testing.raw import ask, message_body, refused
+from claude_gateway.testing.raw import ask, chat_body, message_body, refused
 from claude_gateway.testing.wire import MODEL
 
 MakeAccount = Callable[..., Account]
@@ -83,6 +83,27 @@ async def test_the_version_is_ours_or_the_clients_and_never_the_sdks(
     assert (await sent(upstream, ours))["anthropic-version"] == "2023-06-01"
     theirs = ModelRequest(MODEL, PARAMS, headers={"anthropic-version": "2026-10-21"})
     assert (await sent(upstream, ours, theirs))["anthropic-version"] == "2026-10-21"
+
+
+@pytest.mark.parametrize(
+    ("version", "temperature", "ignored"),
+    [("2023-06-01", 0.5, None), ("2026-10-21", None, "temperature")],
+)
+async def test_t20_a_version_that_refuses_sampling_gets_none_from_chats(
+    upstream: FakeAnthropic, version: str, temperature: float | None, ignored: str | None
+) -> None:
+    env = {
+        "ANTHROPIC_API_KEY": "sk-ant-gateway",
+        "ANTHROPIC_BASE_URL": upstream.url,
+        "ANTHROPIC_VERSION": version,
+    }
+    body = chat_body(model="claude-haiku-4-5", temperature=0.5)
+    async with GatewayProcess(env) as gateway:
+        response = await ask(gateway.port, "POST", "/v1/chat/completions", body)
+    [turn] = upstream.turns
+    assert turn.headers["anthropic-version"] == version
+    assert turn.json.get("temperature") == temperature
+    assert response.header("x-gateway-ignored-params") == ignored
 
 
 async def test_betas_arrive_as_one_header(upstream: FakeAnthropic, account: MakeAccount) -> None:

@@ -57,6 +57,15 @@ async def test_every_page_is_read(upstream: FakeAnthropic, backend: AnthropicBac
     ]
 
 
+async def test_t20_under_a_version_without_sampling_no_model_takes_it(
+    upstream: FakeAnthropic, account: Callable[..., Account]
+) -> None:
+    upstream.script(page("claude-haiku-4-5", "claude-haiku-9"), path=MODELS)
+    async with open_backend(account(upstream.url, version="2026-10-21")) as backend:
+        assert not [model for model in backend.models if model.sampling]
+        assert [model.sampling for model in await backend.list_models()] == [False, False]
+
+
 async def test_pages_without_end_come_to_an_end(
     upstream: FakeAnthropic, backend: AnthropicBackend
 ) -> None:
