@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -15,6 +15,9 @@ Version: TypeAlias = tuple[int, ...]
 # claude-opus-5-5, claude-haiku-4-5-20251001: a family and at most two numbers, then a day.
 NAMED = re.compile(r"claude-([a-z]+)((?:-\d{1,3}){1,2})(?:-latest|-\d{8})?")
 
+
+# Families that are listed for nobody, and those whose models they are like.
+LIKE: Mapping[str, str] = {"mythos": "fable"}
 
 # The same model, named more exactly.
 SNAPSHOT = re.compile(r"(.+)-(?:latest|\d{8})")
@@ -70,4 +73,4 @@ def _version(model_id: str) -> tuple[str, Version] | None:
     read = NAMED.fullmatch(model_id)
     if read is None:
         return None
-    return read[1], tuple(int(number) for number in read[2].split("-")[1:])
+    return LIKE.get(read[1], read[1]), tuple(int(number) for number in read[2].split("-")[1:])

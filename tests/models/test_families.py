@@ -26,13 +26,24 @@ KNOWN = {model.id: model for model in shipped_models()}
         ("claude-sonnet-6-latest", "claude-sonnet-5-5"),
         ("claude-haiku-6", "claude-haiku-5-5"),
         ("claude-fable-6", "claude-fable-5-2"),
+        ("claude-mythos-5", "claude-fable-5"),
+        ("claude-mythos-5-1", "claude-fable-5-1"),
+        ("claude-mythos-5-2-20261109", "claude-fable-5-2"),
         ("claude-opus-3", "claude-opus-4-5"),
     ],
 )
 def test_t21_an_unlisted_claude_can_what_its_family_can(asked: str, like: str) -> None:
     guessed, relative = guess(asked, shipped_models()), KNOWN[like]
     assert guessed.id == asked
-    for ability in ("thinking", "sampling", "forced_tool_choice", "max_tokens", "max_input_tokens"):
+    for ability in (
+        "thinking",
+        "sampling",
+        "forced_tool_choice",
+        "system_messages",
+        "prefill",
+        "max_tokens",
+        "max_input_tokens",
+    ):
         assert getattr(guessed, ability) == getattr(relative, ability)
 
 
