@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NoReturn, TypeVar, cast
 
@@ -19,14 +20,19 @@ NAMES: Mapping[type, str] = {
     list: "an array",
     dict: "an object",
 }
+# Escapes in JSON: what is whole (group 1), or half of a surrogate pair.
+HALF = re.compile(
+    rb"(\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 
 
 def parse_object(body: bytes) -> dict[str, object]:
-    """Parse a request body, which must be one JSON object."""
+    """Parse a request body, which must be one JSON object. Halves of characters become U+FFFD."""
     if not body or body.isspace():
         raise InvalidRequest("The body is empty; send a JSON object.", code="invalid_json")
     try:
-        value = orjson.loads(body)
+        value = _parsed(body)
     except orjson.JSONDecodeError as exc:
         raise InvalidRequest(
             f"The body is not valid JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}.",
@@ -35,6 +41,11 @@ def parse_object(body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
     return value
+
+
+def whole_escapes(text: bytes) -> bytes:
+    """Replace halves of characters in JSON text; apps that cut a string may cut one in two."""
+    return HALF.sub(lambda found: found[1] or rb"\ufffd", text)
 
 
 def optional(values: Mapping[str, object], key: str, kind: type[T], path: str = "") -> T | None:
@@ -75,6 +86,15 @@ def expect(value: object, kind: type[T], path: str) -> T:
 def wrong(path: str, why: str, *, code: str = "invalid_value") -> NoReturn:
     """Refuse the request because of one field."""
     raise InvalidRequest(f"{path} {why}.", code=code, param=path)
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if (whole := whole_escapes(body)) == body:
+            raise
+        return orjson.loads(whole)
 
 
 def _what(value: object) -> str:

@@ -16,7 +16,6 @@ from claude_gateway.errors import InvalidRequest
         (b"{", "not valid JSON"),
         (b"{} {}", "not valid JSON"),
         (b'{"a":NaN}', "not valid JSON"),
-        (b'{"a":"\\ud83d"}', "not valid JSON"),
         (b'{"a":"\xff"}', "not valid JSON"),
         (b"\xef\xbb\xbf{}", "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
@@ -86,3 +85,21 @@ def nested(levels: int) -> object:
     for _ in range(levels):
         value = {"x": value}
     return value
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (rb"\ud83d", "\ufffd"),
+        (rb"\ud83d\ud83d\ude00\uDE00", "\ufffd\U0001f600\ufffd"),
+        (rb"\\ud83d \\\ud83d", "\\ud83d \\\ufffd"),
+        (rb"\uD83D\n\u00e9", "\ufffd\n\u00e9"),
+    ],
+)
+def test_half_a_character_is_replaced_and_whole_ones_stay(text: bytes, read: str) -> None:
+    assert parse_object(b'{"a":"%b","%b":1}' % (text, text)) == {"a": read, read: 1}
+
+
+def test_what_is_wrong_beside_half_a_character_is_still_told() -> None:
+    with pytest.raises(InvalidRequest, match="not valid JSON"):
+        parse_object(rb'{"a":"\ud83d",}')

@@ -75,6 +75,7 @@ def deep(levels: int) -> bytes:
         ),
         (b'{"a":"{[","model":"old"}', b'{"a":"{[","model":"new"}'),
         (b'{"a":{}}', b'{"a":{}}'),
+        (rb'{"\ud83d":"\ud83d","model":"old"}', rb'{"\ud83d":"\ud83d","model":"new"}'),
     ],
 )
 def test_only_the_value_of_the_models_field_is_replaced(before: bytes, after: bytes) -> None:
