@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NoReturn, TypeVar, cast
 
 import orjson
 
 from claude_gateway.errors import InvalidRequest
+from claude_gateway.sse import whole_escapes
 
 T = TypeVar("T")
 
@@ -20,11 +20,6 @@ NAMES: Mapping[type, str] = {
     list: "an array",
     dict: "an object",
 }
-# Escapes in JSON: what is whole (group 1), or half of a surrogate pair.
-HALF = re.compile(
-    rb"(\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-)
 
 
 def parse_object(body: bytes) -> dict[str, object]:
@@ -41,11 +36,6 @@ def parse_object(body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
     return value
-
-
-def whole_escapes(text: bytes) -> bytes:
-    """Replace halves of characters in JSON text; apps that cut a string may cut one in two."""
-    return HALF.sub(lambda found: found[1] or rb"\ufffd", text)
 
 
 def optional(values: Mapping[str, object], key: str, kind: type[T], path: str = "") -> T | None:
@@ -92,7 +82,8 @@ def _parsed(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        if (whole := whole_escapes(body)) == body:
+        # Only the escapes of halves are touched; Latin-1 takes any byte there and back.
+        if (whole := whole_escapes(body.decode("latin-1")).encode("latin-1")) == body:
             raise
         return orjson.loads(whole)
 

@@ -23,14 +23,14 @@ from claude_gateway.web.replies import json_reply
 from claude_gateway.web.standins import stand_ins
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turns import lasts
-from claude_gateway.web.wanted import Wanted
+from claude_gateway.web.wanted import Wanted, fills_in
 
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     """Answer in OpenAI's format, whole or as a stream."""
     gateway = request.app[GATEWAY]
     body = await read_json_body(request)
-    asked = chat.read(parse_object(body))
+    asked = chat.read(parse_object(body), fill_in=fills_in(request))
     about = session_fields(asked.fields)
     if lasts(request, about):
         return await kept_chat(request, body, asked, about)

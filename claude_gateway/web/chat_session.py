@@ -149,6 +149,7 @@ class _ChatTurn:
             joined.messages(model),
             talk.tool_names,
             talk.audio,
+            talk.left_out,
         )
         return chat.translate(
             self._asked, model, auto_cache=self._auto_cache, joined=whole, past_tools=past

@@ -15,12 +15,12 @@ from claude_gateway.web import deadlines, trail
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
-    "x-gateway-strict, Idempotency-Key, " + deadlines.HEADER
+    "x-gateway-strict, x-gateway-missing-tool-results, Idempotency-Key, " + deadlines.HEADER
 )
 EXPOSED = (
     "x-request-id, request-id, content-disposition, retry-after, x-should-retry, x-upstream-request-id, "
-    "x-gateway-model-remapped, x-gateway-ignored-params, deprecation, sunset, "
-    + ", ".join(trail.NAMES)
+    "x-gateway-model-remapped, x-gateway-ignored-params, x-gateway-schema-valid, "
+    "deprecation, sunset, " + ", ".join(trail.NAMES)
 )
 
 

@@ -18,6 +18,7 @@ from claude_gateway.types.requests import ModelRequest
 from claude_gateway.web.gateway import PRINCIPAL
 
 IGNORED = "x-gateway-ignored-params"
+MISSING_RESULTS = "x-gateway-missing-tool-results"
 
 
 class Asked(Protocol):
@@ -66,6 +67,18 @@ class Wanted:
             # The schema is the client's and may be large; nobody else waits for it.
             verdict = await asyncio.to_thread(fits, text, shape.schema)
             self.headers["x-gateway-schema-valid"] = verdict
+
+
+def fills_in(request: web.Request) -> bool:
+    """Whether the client wants an error in the place of results that its history lacks."""
+    wish = request.headers.get(MISSING_RESULTS, "refuse").lower()
+    if wish not in ("refuse", "synthesize"):
+        raise InvalidRequest(
+            f"{MISSING_RESULTS} must be refuse or synthesize.",
+            code="invalid_header",
+            param=MISSING_RESULTS,
+        )
+    return wish == "synthesize"
 
 
 def _not_supported(ignored: Sequence[str]) -> InvalidRequest:

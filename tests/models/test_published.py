@@ -13,7 +13,7 @@ from claude_gateway.backends import Backend
 from claude_gateway.models.catalogue import Catalogue
 from claude_gateway.models.table import shipped
 from claude_gateway.types.models import NoThinking
-from claude_gateway.web.chat import notes
+from claude_gateway.web.lifecycle import notes
 
 DAY = date(2026, 11, 22)
 KNOWN = {model.id: model for model in shipped_models()}

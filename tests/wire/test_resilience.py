@@ -121,7 +121,11 @@ async def test_a_timeout_that_is_none_is_named(
 
 
 FALLBACKS = {"GATEWAY_FALLBACKS": "claude-sonnet-5-5=claude-haiku-5-5"}
-THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+THOUGHTS = {
+    "thinking": {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+    "thinking that is not shown": {"type": "thinking", "thinking": "", "signature": "s"},
+    "redacted thinking": {"type": "redacted_thinking", "data": "s"},
+}
 
 
 @pytest.mark.parametrize("path", [CHAT, MESSAGES])
@@ -147,13 +151,16 @@ async def test_another_model_answers_and_it_is_said_which(
 
 HI, GO_ON = {"role": "user", "content": "Hi"}, {"role": "user", "content": "Go on."}
 BOUND = {
-    "thinking": {"messages": [HI, {"role": "assistant", "content": [THOUGHT]}, GO_ON]},
+    **{
+        name: {"messages": [HI, {"role": "assistant", "content": [thought]}, GO_ON]}
+        for name, thought in THOUGHTS.items()
+    },
     "a thread": {"messages": [GO_ON], "thread": {"type": "continue", "previous_message_id": "m"}},
 }
 
 
 @pytest.mark.parametrize("bound", BOUND.values(), ids=BOUND)
-async def test_a_conversation_that_only_its_model_can_go_on_with_stays_there(
+async def test_t08_a_conversation_that_only_its_model_can_go_on_with_stays_there(
     env: dict[str, str], upstream: FakeAnthropic, bound: dict[str, object]
 ) -> None:
     body = message_body(model="claude-sonnet-5-5") | bound

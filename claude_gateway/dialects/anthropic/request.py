@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from claude_gateway.dialects.fields import optional, parse_object, required, whole_escapes, wrong
+from claude_gateway.dialects.fields import optional, parse_object, required, wrong
+from claude_gateway.sse import whole_escapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +83,6 @@ _OPENING, _CLOSING = (b"{", b"["), (b"}", b"]")
 
 def _is_model(key: bytes) -> bool:
     # A key may be written with escapes.
-    return key == b'"model"' or (b"\\" in key and orjson.loads(whole_escapes(key)) == "model")
+    return key == b'"model"' or (
+        b"\\" in key and orjson.loads(whole_escapes(key.decode())) == "model"
+    )

@@ -50,12 +50,20 @@ def keep_prefixes(params: dict[str, object], fields: Mapping[str, object], *, au
         marked = _marked(params)
     for block in marked[:-MOST_BREAKPOINTS]:
         del block["cache_control"]
-    long = optional(options, "ttl", str, "prompt_cache_options.") is not None
+    long = optional(options, "ttl", str, "prompt_cache_options.") is not None or _retained(fields)
     for block in reversed(marked[-MOST_BREAKPOINTS:]):
         control = block["cache_control"]
         if isinstance(control, dict):
             long = long or control.get("ttl") == "1h"
             block["cache_control"] = {**control, "ttl": "1h"} if long else control
+
+
+def _retained(fields: Mapping[str, object]) -> bool:
+    """Whether the older field asks for a long life."""
+    retention = optional(fields, "prompt_cache_retention", str)
+    if retention not in (None, "in_memory", "24h"):
+        wrong("prompt_cache_retention", "must be in_memory or 24h")
+    return retention == "24h"
 
 
 def _mark(params: Mapping[str, object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from claude_gateway.dialects.fields import wrong
+from claude_gateway.dialects.fields import optional, wrong
 from claude_gateway.dialects.openai.caching import THOUGHTS
 from claude_gateway.types.models import ModelInfo
 
@@ -26,6 +26,10 @@ BUDGETS: Mapping[str, int] = {
     "max": 65_536,
 }
 SMALLEST_BUDGET = 1024
+# Newer models keep their thinking to themselves, and with it what they say between calls of tools.
+SHOWN: Mapping[str, object] = {"type": "adaptive", "display": "summarized"}
+WILLING = ("adaptive", "always")
+SUMMARIES = ("auto", "concise", "detailed")
 
 
 def effort(
@@ -56,6 +60,34 @@ def effort(
     return {"output_config": {"effort": _level(LEVELS.get(asked, "low"), model)}}
 
 
+def shown(
+    asked_by: str,
+    sent: dict[str, object],
+    model: ModelInfo,
+    params: Mapping[str, object],
+    ignored: list[str],
+) -> dict[str, object]:
+    """Ask upstream to show the thinking that is `sent` for; `asked_by` is the field that wants it.
+
+    Without such a field nothing changes. Thinking by budget was always shown.
+    """
+    if not asked_by or (model.thinking == "manual" and "thinking" in sent):
+        return sent
+    if "thinking" not in sent and model.thinking in WILLING and not _is_bound(params):
+        return {**sent, "thinking": SHOWN}
+    ignored.append(asked_by)
+    return sent
+
+
+def summary(reasoning: Mapping[str, object]) -> str:
+    """Return the field that asks to see the reasoning, in OpenAI's newer words, if it does."""
+    path = "reasoning.summary"
+    asked = optional(reasoning, "summary", str, "reasoning.")
+    if asked not in (None, *SUMMARIES):
+        wrong(path, f"must be one of {', '.join(SUMMARIES)}", code="unsupported_value")
+    return path if asked else ""
+
+
 def _level(asked: str, model: ModelInfo) -> str:
     """Return the highest level that the model takes and that is not above what was asked."""
     order = list(LEVELS.values())
@@ -72,13 +104,15 @@ def _by_budget(asked: str, params: Mapping[str, object]) -> dict[str, object]:
 
 
 def _forbids_thinking(params: Mapping[str, object]) -> bool:
-    """Thinking by budget goes with no sampling and no forced call.
+    """Thinking by budget goes with results only when the turn with the calls begins with thinking."""
+    return _is_bound(params) or _forgot_thinking(params)
 
-    Nor with results of calls, unless the turn that made the calls begins with its thinking.
-    """
+
+def _is_bound(params: Mapping[str, object]) -> bool:
+    """Thinking that is asked for goes with no sampling and no forced call."""
     choice = params.get("tool_choice")
     forced = isinstance(choice, dict) and choice.get("type") in ("any", "tool")
-    return forced or "temperature" in params or "top_p" in params or _forgot_thinking(params)
+    return forced or "temperature" in params or "top_p" in params
 
 
 def _forgot_thinking(params: Mapping[str, object]) -> bool:

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 from claude_gateway.types.usage import Usage
 
+CONTEXT_IS_FULL = "model_context_window_exceeded"
 FINISH_REASONS: Mapping[str, str] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
-    "model_context_window_exceeded": "length",
+    CONTEXT_IS_FULL: "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
@@ -20,8 +21,9 @@ FINISH_REASONS: Mapping[str, str] = {
 def finish(delta: Mapping[str, object], *, has_calls: bool) -> dict[str, object]:
     """Translate a `stop_reason` with what belongs to it, as fields of a choice.
 
-    A reason from the future ends as `stop` and is shown raw in `x_stop_reason`. Whatever the
-    reason, a call that waits must not be lost: then it is `tool_calls` instead of `stop`.
+    A reason from the future ends as `stop` and is shown raw in `x_stop_reason`, and so is a full
+    context, of which `length` says too little. Whatever the reason, a call that waits must not be
+    lost: then it is `tool_calls` instead of `stop`.
     """
     reason = delta.get("stop_reason")
     known = FINISH_REASONS.get(reason) if isinstance(reason, str) else None
@@ -29,7 +31,7 @@ def finish(delta: Mapping[str, object], *, has_calls: bool) -> dict[str, object]
     choice: dict[str, object] = {
         "finish_reason": "tool_calls" if has_calls and finished == "stop" else finished,
     }
-    if known is None and reason is not None:
+    if (known is None and reason is not None) or reason == CONTEXT_IS_FULL:
         choice["x_stop_reason"] = reason
     if delta.get("stop_sequence") is not None:
         choice["stop_sequence"] = delta["stop_sequence"]

@@ -8,7 +8,7 @@ to the model in words. Whether the answer fits is then for `fitting` to say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from claude_gateway import sse
@@ -43,11 +43,15 @@ ANY_OBJECT: Mapping[str, object] = {"type": "object"}
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the answer must fit; and `format`, which upstream keeps to, or words for the model."""
+    """What the answer must fit; and `format`, which upstream keeps to, or words for the model.
+
+    `name` is the parameter that asks for it.
+    """
 
     schema: Mapping[str, object]
     format: Mapping[str, object] | None = None
     words: str = ""
+    name: str = ""
 
 
 class _Inexpressible(Exception):
@@ -88,13 +92,27 @@ def fitting(given: Mapping[str, object], path: str, ignored: list[str], name: st
     schema = passed_on(given, "schema", f"{path}.")
     if not schema:
         return Shape({}, words=f"Answer with one JSON value {ONLY}")
+    shape = Shape(schema, name=name)
+    if (kept := promised(schema)) is None:
+        return in_words(shape, ignored)
+    return replace(shape, format={"type": "json_schema", "schema": kept})
+
+
+def in_words(shape: Shape, ignored: list[str]) -> Shape:
+    """Ask the model for a shape that upstream does not promise; its parameter is `ignored`."""
+    ignored.append(shape.name)
+    written = sse.compact(shape.schema).decode()
+    words = f"Answer with JSON that fits this JSON Schema {ONLY}\n\n{written}"
+    return replace(shape, format=None, words=words)
+
+
+def promised(schema: Mapping[str, object]) -> dict[str, object] | None:
+    """Return the schema as upstream can promise to keep to it; None when it cannot."""
     try:
         _check_references(schema)
-        return Shape(schema, {"type": "json_schema", "schema": _schema(schema)})
+        return _schema(schema)
     except _Inexpressible:
-        ignored.append(name)
-    written = sse.compact(schema).decode()
-    return Shape(schema, words=f"Answer with JSON that fits this JSON Schema {ONLY}\n\n{written}")
+        return None
 
 
 def _check_references(schema: Mapping[str, object]) -> None:

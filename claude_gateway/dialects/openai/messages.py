@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.calls import call
 from claude_gateway.dialects.openai.media import Block
-from claude_gateway.dialects.openai.parts import blocks, has_audio, text_blocks
+from claude_gateway.dialects.openai.parts import blocks, has_audio, left_out, text, text_blocks
 from claude_gateway.dialects.openai.turns import Conversation, Turns, marked
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -19,15 +19,22 @@ def conversation(
     *,
     system_messages: bool = False,
     open_calls: Sequence[str] = (),
+    fill_in: bool = False,
 ) -> Conversation:
     """Translate a whole history. Raises InvalidRequest naming the message that is wrong.
 
     `system_messages`: whether the model lets the system speak among the turns. `open_calls` are the
-    ids of calls made before the first message, which the first ones may answer.
+    ids of calls made before the first message, which the first ones may answer; `fill_in` puts an
+    error in the place of results that are missing.
     """
     if not messages:
         wrong("messages", "must have at least one message", code="missing_field")
-    turns = Turns(system_messages=system_messages, answer="tool message", open_calls=open_calls)
+    turns = Turns(
+        system_messages=system_messages,
+        answer="tool message",
+        open_calls=open_calls,
+        fill_in=fill_in,
+    )
     if system_prompt and system_prompt.strip():
         turns.talk.system.append({"type": "text", "text": system_prompt})
     for i, message in enumerate(messages):
@@ -41,10 +48,14 @@ def conversation(
 def _read(turns: Turns, message: Mapping[str, object], path: str) -> None:
     role = required(message, "role", str, f"{path}.")
     turns.talk.audio = turns.talk.audio or has_audio(message.get("content"))
+    turns.talk.left_out |= left_out(message.get("content"))
     if role == "tool":
         call_id = required(message, "tool_call_id", str, f"{path}.")
         said = blocks(message.get("content"), f"{path}.content")
-        marked([turns.result(call_id, said, f"{path}.tool_call_id")], message, path)
+        result = turns.result(call_id, said, f"{path}.tool_call_id")
+        if optional(message, "is_error", bool, f"{path}."):
+            result["is_error"] = True
+        marked([result], message, path)
     elif role == "assistant":
         turns.settle()
         _assistant(turns, message, path)
@@ -60,6 +71,9 @@ def _read(turns: Turns, message: Mapping[str, object], path: str) -> None:
 
 def _assistant(turns: Turns, message: Mapping[str, object], path: str) -> None:
     said = text_blocks(message.get("content"), f"{path}.content", refusals=True)
+    said += text(optional(message, "refusal", str, f"{path}.") or "")
+    if message.get("function_call") is not None:
+        wrong(f"{path}.function_call", "must be among tool_calls", code="unsupported_value")
     calls = optional(message, "tool_calls", list, f"{path}.") or []
     for i, asked in enumerate(calls):
         where = f"{path}.tool_calls[{i}]"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from claude_gateway.dialects.fields import optional, wrong
 from claude_gateway.dialects.openai.caching import keep_prefixes
-from claude_gateway.dialects.openai.effort import effort
-from claude_gateway.dialects.openai.formats import Shape
+from claude_gateway.dialects.openai.effort import effort, shown
+from claude_gateway.dialects.openai.formats import Shape, in_words
 from claude_gateway.dialects.openai.toolbox import NO_TOOLS, Toolbox, toolbox
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.types.models import ModelInfo
@@ -26,6 +26,7 @@ class Asked:
     """What the APIs say each in its own way.
 
     `fields` are read for what both call the same; `effort` is the level and the name it goes by,
+    `show` the name of what asks to see the reasoning,
     `ignored` are the client's parameters that have no place upstream. A request that `joins` a
     conversation must leave its beginning as it is; `past_tools` are what was called in it.
     """
@@ -40,6 +41,7 @@ class Asked:
     flat_tools: bool = False
     joins: bool = False
     past_tools: Sequence[object] = ()
+    show: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     `auto_cache` sets cache breakpoints for clients that set none.
     """
     fields, talk, ignored, shape = asked.fields, asked.talk, asked.ignored, asked.shape
+    if shape and shape.format and (not model.structured_outputs or _cites(talk.messages)):
+        shape = in_words(shape, ignored)
     box = _box(asked, model)
     wishes = [shape.words if shape else "", box.words]
     if not asked.joins and wishes[0]:
@@ -79,7 +83,8 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     params |= {**_sampling(fields, model, ignored), **_tools(box, asked.past_tools)}
     params |= _user(fields) | _tier(fields, ignored)
     level, name = asked.effort
-    params |= _output(shape, effort(level, name, model, params, ignored))
+    thinking = effort(level, name, model, params, ignored)
+    params |= _output(shape, shown(asked.show, thinking, model, params, ignored))
     keep_prefixes(params, fields, auto=auto_cache)
     if words and not asked.joins:  # after the last breakpoint: the next request won't say it again
         _remind(params, talk.messages, words)
@@ -122,6 +127,14 @@ def _tools(box: Toolbox, past: Sequence[object]) -> Mapping[str, object]:
     if past and "tools" not in box.params:
         return {"tools": list(past), "tool_choice": {"type": "none"}}
     return box.params
+
+
+def _cites(messages: Sequence[Mapping[str, object]]) -> bool:
+    """Whether documents are to be cited; upstream promises no format to such an answer."""
+    contents = [message["content"] for message in messages]
+    blocks = [b for content in contents if isinstance(content, list) for b in content]
+    citations = [block.get("citations") for block in blocks]
+    return any(isinstance(asked, dict) and asked.get("enabled") for asked in citations)
 
 
 def _remind(params: dict[str, object], messages: list[dict[str, object]], words: str) -> None:

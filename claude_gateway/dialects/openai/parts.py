@@ -15,6 +15,7 @@ PartReader: TypeAlias = Callable[[str, Mapping[str, object], str], list[Block]]
 # Anthropic's own blocks, which some clients mix in.
 NATIVE = ("image", "document")
 AUDIO = "input_audio"  # Claude hears nothing: such parts are left out, and reported
+DETAIL = "image_url.detail"  # it looks as closely as it can
 
 
 def has_audio(content: object) -> bool:
@@ -22,6 +23,19 @@ def has_audio(content: object) -> bool:
     if not isinstance(content, list):
         return False
     return any(isinstance(part, dict) and part.get("type") == AUDIO for part in content)
+
+
+def left_out(content: object) -> set[str]:
+    """Name what parts ask for beside their content and no model of ours has."""
+    images = (
+        [part.get("image_url") for part in content if isinstance(part, dict)]
+        if isinstance(content, list)
+        else []
+    )
+    detailed = any(
+        isinstance(image, dict) and image.get("detail") not in (None, "auto") for image in images
+    )
+    return {DETAIL} if detailed else set()
 
 
 def blocks(content: object, path: str, read: PartReader | None = None) -> list[Block]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.openai.effort import summary
 from claude_gateway.dialects.openai.formats import output_format
 from claude_gateway.dialects.openai.messages import conversation
 from claude_gateway.dialects.openai.params import Asked, Translated, limit, translated, unlike
@@ -29,6 +30,7 @@ REPORTED: Mapping[str, Sequence[object]] = {  # and the values that ask for noth
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
     "modalities": (["text"],),
+    "moderation": (),
     "audio": (),
     "prediction": (),
     "verbosity": ("medium",),
@@ -44,7 +46,8 @@ REPORTED: Mapping[str, Sequence[object]] = {  # and the values that ask for noth
 class ChatRequest:
     """What does not depend on the model that will answer.
 
-    `affinity` is the client's own name for what shares a cache; OpenAI routes by it, too.
+    `affinity` is the client's own name for what shares a cache; OpenAI routes by it, too. `fill_in`
+    puts an error in the place of results of calls that are missing.
     """
 
     fields: Mapping[str, object]
@@ -52,9 +55,10 @@ class ChatRequest:
     stream: bool
     include_usage: bool
     affinity: str = ""
+    fill_in: bool = False
 
 
-def read(fields: Mapping[str, object]) -> ChatRequest:
+def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ChatRequest:
     """Read what is needed before the model is known. Raises InvalidRequest naming the field."""
     options = optional(fields, "stream_options", dict) or {}
     count = optional(fields, "n", int)
@@ -66,6 +70,7 @@ def read(fields: Mapping[str, object]) -> ChatRequest:
         bool(optional(fields, "stream", bool)),
         bool(optional(options, "include_usage", bool, "stream_options.")),
         optional(fields, "prompt_cache_key", str) or "",
+        fill_in,
     )
 
 
@@ -74,12 +79,21 @@ def talk_of(request: ChatRequest, model: ModelInfo, open_calls: Sequence[str] = 
 
     `open_calls` are the ids of calls that an earlier request's answer made.
     """
-    return conversation(
-        required(request.fields, "messages", list),
+    messages = required(request.fields, "messages", list)
+    talk = conversation(
+        messages,
         optional(request.fields, "system_prompt", str),
         system_messages=model.system_messages,
         open_calls=open_calls,
+        fill_in=request.fill_in,
     )
+    if not model.prefill and talk.messages[-1]["role"] == "assistant":
+        wrong(
+            f"messages[{len(messages) - 1}].role",
+            "must not be assistant: this model does not go on with what the assistant began",
+            code="unsupported_value",
+        )
+    return talk
 
 
 def translate(
@@ -97,28 +111,45 @@ def translate(
     """
     fields = request.fields
     talk = joined or talk_of(request, model)
-    ignored = unlike(fields, REPORTED)
+    ignored = [*unlike(fields, REPORTED), *talk.left_out]
     if talk.audio:
         ignored.append(AUDIO)
+    reasoning = optional(fields, "reasoning", dict) or {}
+    seen = optional(fields, "include_reasoning", bool)
     asked = Asked(
         fields,
         talk,
         ignored,
         output_format(fields, ignored),
         limit(fields, "max_completion_tokens", "max_tokens"),
-        (optional(fields, "reasoning_effort", str), "reasoning_effort"),
-        _stops(fields),
+        _effort(fields, reasoning),
+        _stops(fields, ignored),
         joins=joined is not None,
         past_tools=past_tools,
+        show=summary(reasoning) or ("include_reasoning" if seen else ""),
     )
     return translated(asked, model, auto_cache=auto_cache)
 
 
-def _stops(fields: Mapping[str, object]) -> list[str]:
+def _effort(
+    fields: Mapping[str, object], reasoning: Mapping[str, object]
+) -> tuple[str | None, str]:
+    """Return the level that is asked for, and the field: OpenAI's for chats, or its newer one."""
+    asked = optional(fields, "reasoning_effort", str)
+    if asked is not None:
+        return asked, "reasoning_effort"
+    return optional(reasoning, "effort", str, "reasoning."), "reasoning.effort"
+
+
+def _stops(fields: Mapping[str, object], ignored: list[str]) -> list[str]:
+    """Return what ends the answer; upstream takes nothing blank, as a line break is."""
     stop = fields.get("stop")
     if stop is None:
         return []
     stops = [stop] if isinstance(stop, str) else expect(stop, list, "stop")
     if len(stops) > MOST_STOPS:
         wrong("stop", f"must have at most {MOST_STOPS} entries")
-    return [text for i, text in enumerate(stops) if expect(text, str, f"stop[{i}]").strip()]
+    taken = [text for i, text in enumerate(stops) if expect(text, str, f"stop[{i}]").strip()]
+    if len(taken) < sum(text != "" for text in stops):
+        ignored.append("stop")
+    return taken

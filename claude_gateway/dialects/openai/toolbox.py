@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import optional
+from claude_gateway.dialects.openai.formats import promised
 from claude_gateway.dialects.openai.names import renamed, upstream_name
 from claude_gateway.dialects.openai.tools import allowed, choice, stand_ins, tools
 from claude_gateway.types.models import ModelInfo
@@ -40,6 +41,7 @@ def toolbox(
     """
     declared = tools(optional(fields, "tools", list) or [], flat=flat)
     offered, asked = allowed(declared, fields.get("tool_choice"), flat=flat)
+    offered = [_promised(tool, model, ignored) for tool in offered]
     chosen = choice(asked, offered, flat=flat)
     one_at_a_time = optional(fields, "parallel_tool_calls", bool) is False
     if not offered:
@@ -58,6 +60,19 @@ def toolbox(
     if chosen != {"type": "auto"} or asked is not None:
         sent["tool_choice"] = _sent(chosen)
     return Toolbox(sent, renamed([*called, *(str(tool["name"]) for tool in offered)]), words)
+
+
+def _promised(tool: dict[str, object], model: ModelInfo, ignored: list[str]) -> dict[str, object]:
+    """Keep `strict` where upstream can promise it, with the schema as upstream understands it."""
+    schema = tool.get("input_schema")
+    if not tool.get("strict") or not isinstance(schema, dict):
+        return tool
+    kept = promised(schema) if model.structured_outputs else None
+    if kept is not None:
+        return {**tool, "input_schema": kept}
+    if "strict" not in ignored:
+        ignored.append("strict")
+    return {key: value for key, value in tool.items() if key != "strict"}
 
 
 def _asked_for(chosen: Mapping[str, object]) -> str:

@@ -14,6 +14,7 @@ from claude_gateway.dialects.openai.caching import breakpoint_of
 
 NATIVE = re.compile(r"[a-z][a-z0-9_]*_20\d{6}")
 ANYTHING: Mapping[str, object] = {"type": "object", "properties": {}}
+NOTHING: Mapping[str, object] = {**ANYTHING, "additionalProperties": False}
 
 
 def tools(offered: Sequence[object], *, flat: bool = False) -> list[dict[str, object]]:
@@ -110,9 +111,10 @@ def _tool(function: Mapping[str, object], path: str) -> dict[str, object]:
     translated: dict[str, object] = {"name": tool_name(function, path)}
     if description := optional(function, "description", str, path):
         translated["description"] = description
-    schema = passed_on(function, "parameters", path) or ANYTHING
-    translated["input_schema"] = schema if "type" in schema else {"type": "object", **schema}
-    if (strict := optional(function, "strict", bool, path)) is not None:
+    strict = optional(function, "strict", bool, path)
+    schema = passed_on(function, "parameters", path) or (NOTHING if strict else ANYTHING)
+    translated["input_schema"] = {**schema} if "type" in schema else {"type": "object", **schema}
+    if strict is not None:
         translated["strict"] = strict
     return translated
 

@@ -16,6 +16,9 @@ from claude_gateway.dialects.openai.calls import upstream_id
 from claude_gateway.dialects.openai.media import Block
 from claude_gateway.dialects.openai.names import upstream_name
 
+# Said in place of a result that never came, when the client wants to go on without it.
+NO_RESULT = "This call has no result: it was not carried out, or its answer was lost."
+
 
 @dataclass(slots=True)
 class Conversation:
@@ -25,22 +28,30 @@ class Conversation:
     messages: list[dict[str, object]] = field(default_factory=list)
     tool_names: dict[str, None] = field(default_factory=dict)  # as an ordered set
     audio: bool = False  # whether some was left out
+    left_out: set[str] = field(default_factory=set)  # what else was
 
 
 class Turns:
     """Takes what is said, in order. Raises InvalidRequest naming the field that breaks a rule."""
 
     def __init__(
-        self, *, system_messages: bool, answer: str, open_calls: Sequence[str] = ()
+        self,
+        *,
+        system_messages: bool,
+        answer: str,
+        open_calls: Sequence[str] = (),
+        fill_in: bool = False,
     ) -> None:
         """`system_messages`: whether the model lets the system speak among the turns.
 
         `answer` is what the dialect calls that which brings the result of a call. `open_calls` are
-        the ids of calls made before the first turn, which the first one may answer.
+        the ids of calls made before the first turn, which the first one may answer. `fill_in` puts
+        an error in the place of a result that is missing.
         """
         self.talk = Conversation()
         self._system_messages = system_messages
         self._answer = answer
+        self._fill_in = fill_in
         self._announced: list[Block] = []  # said by the system since the last turn of the assistant
         self._turns: list[tuple[str, list[Block]]] = []
         self._open: dict[str, Block | None] = {}  # calls of the last turn → their results
@@ -113,13 +124,13 @@ class Turns:
         if not self._open:
             return
         missing = [repr(call_id[:100]) for call_id, found in self._open.items() if found is None]
-        if missing:
+        if missing and not self._fill_in:
             wrong(
                 self._asked_at,
                 f"has no {self._answer} in answer to {', '.join(missing[:10])}",
                 code="missing_tool_result",
             )
-        results = [result for result in self._open.values() if result is not None]
+        results = [found or _no_result(self._ids[id_]) for id_, found in self._open.items()]
         self._open = {}
         self._append("user", [*results, *self._waiting])
         self._waiting = []
@@ -158,6 +169,15 @@ def marked(said: list[Block], message: Mapping[str, object], path: str) -> list[
     if said and (cache_control := breakpoint_of(message, path)):
         said[-1]["cache_control"] = cache_control
     return said
+
+
+def _no_result(call_id: str) -> Block:
+    return {
+        "type": "tool_result",
+        "tool_use_id": call_id,
+        "content": NO_RESULT,
+        "is_error": True,
+    }
 
 
 def plain(content: Sequence[Block]) -> str | list[Block]:

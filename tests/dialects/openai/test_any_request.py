@@ -162,12 +162,39 @@ def test_any_object_is_translated_or_refused_with_the_field(
 
 
 @SAME_EVERY_TIME
+@given(st.lists(rounds(SOUND), min_size=1, max_size=3), st.data())
+def test_t01_missing_results_are_named_or_filled_in_where_that_is_wanted(
+    history: list[list[Any]], data: st.DataObject
+) -> None:
+    hi = {"role": "user", "content": "Hi"}
+    whole = [hi, *(message for round_ in history for message in round_), hi]
+    results = [message for message in whole if message["role"] == "tool"]
+    lost = data.draw(st.lists(st.sampled_from(results), max_size=3)) if results else []
+    rest = [message for message in whole if not any(message is gone for gone in lost)]
+    try:
+        refusal = ""
+        translate(read({"messages": rest}), ModelInfo("m"))
+    except InvalidRequest as failure:
+        refusal = failure.message
+    assert bool(refusal) == bool(lost)
+    assert not lost or any(repr(gone["tool_call_id"]) in refusal for gone in lost)
+    params = translate(read({"messages": rest}, fill_in=True), ModelInfo("m")).params
+    turns = orjson.loads(sse.compact(params["messages"]))
+    check_turns(turns)
+    errors = [
+        b for turn in turns for b in of_kind(turn, "tool_result") if b.get("is_error") is True
+    ]
+    assert len(errors) == len({id(gone) for gone in lost})
+
+
+@SAME_EVERY_TIME
 @given(st.lists(rounds(SOUND), max_size=3), MODELS)
 def test_calls_with_all_their_results_are_never_refused(
     history: list[list[Any]], model: ModelInfo
 ) -> None:
     said = [message for round_ in history for message in round_]
-    params = translate(read({"messages": [{"role": "user", "content": "Hi"}, *said]}), model).params
+    hi = {"role": "user", "content": "Hi"}
+    params = translate(read({"messages": [hi, *said, hi]}), model).params
     check_turns(orjson.loads(sse.compact(params["messages"])))
 
 

@@ -78,6 +78,15 @@ def test_t19_breakpoints_live_as_long_as_the_request_says() -> None:
     assert marks(params(marked, prompt_cache_options=options)) == [("a", LONG)]
 
 
+@pytest.mark.parametrize(("retention", "control"), [("24h", LONG), ("in_memory", SHORT)])
+def test_t19_the_older_field_says_how_long_they_live_and_sets_none(
+    retention: str, control: object
+) -> None:
+    marked = user(part("a", prompt_cache_breakpoint={}))
+    assert marks(params(marked, prompt_cache_retention=retention)) == [("a", control)]
+    assert marks(params(HI, prompt_cache_retention=retention)) == []
+
+
 def test_t19_short_lived_entries_never_come_before_long_lived_ones() -> None:
     found = params(user(*(part(n, cache_control=c) for n, c in zip("abc", (SHORT, LONG, SHORT)))))  # noqa: B905
     assert marks(found) == [("a", LONG), ("b", LONG), ("c", SHORT)]
@@ -158,6 +167,7 @@ def until_last_mark(asked: dict[str, Any]) -> bytes:
     ("fields", "param"),
     [
         ({"prompt_cache_key": 5}, "prompt_cache_key"),
+        ({"prompt_cache_retention": "7d"}, "prompt_cache_retention"),
         ({"prompt_cache_options": 5}, "prompt_cache_options"),
         ({"prompt_cache_options": {"mode": "odd"}}, "prompt_cache_options.mode"),
         ({"prompt_cache_options": {"ttl": 5}}, "prompt_cache_options.ttl"),

@@ -127,3 +127,13 @@ def test_t15_a_call_is_not_dropped_for_a_reason_from_the_future() -> None:
     answer: dict[str, Any] = completion({**message, "stop_reason": "moon_phase"}, 1)
     [choice] = answer["choices"]
     assert (choice["finish_reason"], choice["x_stop_reason"]) == ("tool_calls", "moon_phase")
+
+
+def test_t15_a_full_context_is_told_from_an_answer_that_was_too_long() -> None:
+    full, long = (
+        answered(text("a"), stop_reason=reason)["choices"][0]
+        for reason in ("model_context_window_exceeded", "max_tokens")
+    )
+    assert full["finish_reason"] == long["finish_reason"] == "length"
+    assert full["x_stop_reason"] == "model_context_window_exceeded"
+    assert "x_stop_reason" not in long

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from claude_gateway.dialects.openai.effort import LEVELS, effort
+from claude_gateway.dialects.openai.effort import LEVELS, effort, shown, summary
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.table import shipped_models
 from claude_gateway.types.models import Effort, ModelInfo
@@ -160,3 +160,62 @@ def test_t05_after_results_an_old_model_thinks_on_where_its_thinking_came_back(
     ]
     thinking = {"thinking": {"type": "enabled", "budget_tokens": sent}} if sent else {}
     assert asked("high", MANUAL, messages=messages) == (thinking, ignored)
+
+
+SHOWN = {"type": "adaptive", "display": "summarized"}
+
+
+def showing(model: ModelInfo, sent: object = None, **params: object) -> tuple[object, list[str]]:
+    """What is sent for a client that wants to see the reasoning, and what is reported."""
+    ignored: list[str] = []
+    asked_for = sent if isinstance(sent, dict) else {}
+    return shown("include_reasoning", asked_for, model, {**PLAIN, **params}, ignored), ignored
+
+
+def test_reasoning_is_shown_to_whoever_asks() -> None:
+    high = {"output_config": {"effort": "high"}}
+    for model in (ADAPTIVE, ALWAYS):
+        assert showing(model) == ({"thinking": SHOWN}, [])
+        assert showing(model, high) == ({**high, "thinking": SHOWN}, [])
+
+
+@pytest.mark.parametrize("model", [ADAPTIVE, ALWAYS, MANUAL, ModelInfo("claude-next")])
+def test_reasoning_is_shown_to_nobody_else(model: ModelInfo) -> None:
+    ignored: list[str] = []
+    assert shown("", {}, model, PLAIN, ignored) == {}
+    assert ignored == []
+
+
+@pytest.mark.parametrize(
+    ("model", "sent", "params"),
+    [
+        (ModelInfo("claude-next"), {}, {}),
+        (MANUAL, {}, {}),
+        (ADAPTIVE, {}, {"tool_choice": {"type": "any"}}),
+        (ADAPTIVE, {}, {"temperature": 1}),
+        (ADAPTIVE, {"thinking": {"type": "disabled"}}, {}),
+        (ADAPTIVE, {"thinking": {"type": "between_tools"}}, {}),
+    ],
+)
+def test_where_it_cannot_be_shown_that_is_reported(
+    model: ModelInfo, sent: object, params: dict[str, object]
+) -> None:
+    assert showing(model, sent, **params) == (sent, ["include_reasoning"])
+
+
+def test_thinking_by_budget_is_seen_anyhow() -> None:
+    sent, _ = asked("low", MANUAL)
+    assert showing(MANUAL, sent) == (sent, [])
+
+
+@pytest.mark.parametrize("word", ["auto", "concise", "detailed"])
+def test_a_summary_is_a_wish_to_see_it(word: str) -> None:
+    assert summary({"summary": word}) == "reasoning.summary"
+    assert summary({"effort": "high"}) == summary({"summary": None}) == ""
+
+
+@pytest.mark.parametrize("word", ["odd", "", 5])
+def test_any_other_wish_is_named(word: object) -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        summary({"summary": word})
+    assert failure.value.param == "reasoning.summary"

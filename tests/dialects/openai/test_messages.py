@@ -10,6 +10,7 @@ import pytest
 
 from claude_gateway.dialects.openai.messages import conversation
 from claude_gateway.errors import InvalidRequest
+from claude_gateway.sse import compact
 from claude_gateway.types.rawjson import RawJson
 
 HI = {"role": "user", "content": "Hi"}
@@ -158,6 +159,33 @@ def test_t01_results_may_not_be_missing_at_the_end_either() -> None:
     assert refused(HI, assistant(None, call("a"))).code == "missing_tool_result"
 
 
+def test_t01_missing_results_are_errors_where_the_client_wants_to_go_on() -> None:
+    history = [HI, assistant(None, call("a"), call("b"), call("c:0")), result("b"), user("So?")]
+    talk = conversation(history, fill_in=True)
+    said = orjson.loads(compact(talk.messages))[-1]["content"]
+    calls = orjson.loads(compact(talk.messages))[1]["content"]
+    assert [block["tool_use_id"] for block in said[:3]] == [block["id"] for block in calls]
+    assert said[1] == answer("b")
+    assert said[3] == text("So?")
+    for missing in (said[0], said[2]):
+        assert missing["is_error"] is True
+        assert "no result" in missing["content"]
+
+
+def test_t01_a_result_of_no_call_is_not_filled_in() -> None:
+    with pytest.raises(InvalidRequest) as failure:
+        conversation([HI, result("ghost")], fill_in=True)
+    assert failure.value.param == "messages[1].tool_call_id"
+
+
+@pytest.mark.parametrize(
+    ("flag", "sent"), [(True, {"is_error": True}), (False, {}), (None, {})], ids=str
+)
+def test_a_result_may_say_that_it_is_an_error(flag: object, sent: dict[str, object]) -> None:
+    [*_, last] = turns(HI, assistant(None, call("a")), {**result("a", "lost"), "is_error": flag})
+    assert last["content"] == [{**answer("a", "lost"), **sent}]
+
+
 def test_a_result_of_no_call_is_refused() -> None:
     error = refused(HI, result("ghost"))
     assert error.param == "messages[1].tool_call_id"
@@ -252,6 +280,18 @@ def test_a_refusal_in_the_history_is_what_was_said() -> None:
     assert turns(HI, assistant(said), user("Why?"))[1]["content"] == [text("No."), text("Sorry.")]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No."), ("", "No."), ("Well", [text("Well"), text("No.")])]
+)
+def test_a_refusal_beside_the_content_is_not_lost(content: object, said: object) -> None:
+    refusing = {**assistant(content), "refusal": "No."}
+    assert turns(HI, refusing, user("Why?")) == [
+        HI,
+        {"role": "assistant", "content": said},
+        user("Why?"),
+    ]
+
+
 def test_t09_reasoning_that_comes_back_is_not_made_into_thinking() -> None:
     said = {**assistant("Hello"), "reasoning_content": "Hm", "refusal": None, "audio": None}
     assert turns(HI, said, user("Bye"))[1] == {"role": "assistant", "content": "Hello"}
@@ -319,6 +359,8 @@ def test_arguments_must_be_an_object(arguments: str) -> None:
         (assistant([{"type": "refusal"}]), "messages[1].content[0].refusal"),
         ({"role": "assistant", "tool_calls": {}}, "messages[1].tool_calls"),
         (assistant("", 5), "messages[1].tool_calls[0]"),
+        ({**assistant("a"), "refusal": 5}, "messages[1].refusal"),
+        ({**assistant("a"), "function_call": {"name": "f"}}, "messages[1].function_call"),
         (assistant("", {"type": "custom"}), "messages[1].tool_calls[0].type"),
         (assistant("", {"type": "function"}), "messages[1].tool_calls[0].function"),
         (assistant("", {"function": 5}), "messages[1].tool_calls[0].function"),

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from claude_gateway.dialects.openai.parts import blocks
+from claude_gateway.dialects.openai.parts import blocks, left_out
 from claude_gateway.errors import InvalidRequest
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(16)).decode()
@@ -227,3 +227,26 @@ def test_content_is_words_or_parts() -> None:
     with pytest.raises(InvalidRequest) as failure:
         blocks({"type": "text"}, "messages[0].content")
     assert failure.value.param == "messages[0].content"
+
+
+@pytest.mark.parametrize(
+    "content", [None, "Hi", {}, [5], [{"type": "text", "text": "a"}], [image("https://x.test/a")]]
+)
+def test_there_is_nothing_to_tell_of_plain_content(content: object) -> None:
+    assert left_out(content) == set()
+
+
+@pytest.mark.parametrize(
+    ("detail", "found"), [("high", {"image_url.detail"}), ("auto", set()), (None, set())]
+)
+def test_how_closely_to_look_is_left_out(detail: object, found: set[str]) -> None:
+    looked = {"type": "image_url", "image_url": {"url": "https://x.test/a", "detail": detail}}
+    assert left_out([{"type": "text", "text": "a"}, looked]) == found
+
+
+def test_a_text_by_value_has_its_name_for_a_title_and_an_image_has_none() -> None:
+    notes = base64.b64encode(b"Buy milk").decode()
+    [text] = blocks([file(filename="n.txt", file_data=f"data:text/plain;base64,{notes}")], "c")
+    [image] = blocks([file(filename="a.png", file_data=PNG)], "c")
+    [by_id] = blocks([file(filename="a.pdf", file_id="file_1")], "c")
+    assert (text["title"], by_id["title"], "title" in image) == ("n.txt", "a.pdf", False)

@@ -101,6 +101,14 @@ def test_no_stop_is_no_field(stop: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stop", "ignored"),
+    [("\n", ("stop",)), (["END", " "], ("stop",)), ("", ()), (["END", ""], ()), ("END", ())],
+)
+def test_a_stop_that_is_blank_is_reported(stop: object, ignored: tuple[str, ...]) -> None:
+    assert translated(stop=stop).ignored == ignored
+
+
+@pytest.mark.parametrize(
     ("fields", "sent", "ignored"),
     [
         ({"temperature": 0.7}, {"temperature": 0.7}, ()),
@@ -402,3 +410,97 @@ def test_sound_is_left_out_and_reported(text: dict[str, object]) -> None:
 
 def test_sound_alone_says_nothing() -> None:
     assert refused(messages=[{"role": "user", "content": [SOUND]}]).param == "messages[0].content"
+
+
+def test_how_closely_to_look_is_reported() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://x.test/a.png", "detail": "low"}}
+    result = {"role": "tool", "tool_call_id": "a", "content": [image]}
+    for messages in ([{"role": "user", "content": [image, image]}], [*CALLED[:-1], result]):
+        assert translated(messages=messages).ignored == ("image_url.detail",)
+
+
+CITED = {
+    "type": "document",
+    "source": {"type": "text", "media_type": "text/plain", "data": "A"},
+    "citations": {"enabled": True},
+}
+AN_AGE = {
+    "type": "json_schema",
+    "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"age": {}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "messages"),
+    [
+        (replace(OLD, structured_outputs=False), [HI]),
+        (OLD, [{"role": "user", "content": [CITED, {"type": "text", "text": "Hi"}]}]),
+    ],
+    ids=["a model that cannot", "an answer that cites"],
+)
+def test_where_no_format_is_promised_the_shape_is_asked_for_in_words(
+    model: ModelInfo, messages: list[object]
+) -> None:
+    asked = translated(model, messages=messages, response_format=AN_AGE)
+    assert "output_config" not in asked.params
+    assert "JSON Schema" in asked.params["system"][-1]["text"]  # type: ignore[index]
+    assert asked.ignored == ("response_format",)
+    assert "output_config" in params(response_format=AN_AGE)
+
+
+def test_a_model_that_does_not_go_on_says_so_before_upstream_does() -> None:
+    ended = [HI, {"role": "assistant", "content": "Well"}]
+    assert params(messages=ended)["messages"] == ended
+    with pytest.raises(InvalidRequest, match="does not go on") as failure:
+        params(replace(NEW, prefill=False), messages=ended)
+    assert failure.value.param == "messages[1].role"
+    assert params(replace(NEW, prefill=False), messages=[*ended, HI])["messages"] == [*ended, HI]
+
+
+def test_a_wish_to_see_the_reasoning_is_sent_with_the_rest() -> None:
+    thinker = ModelInfo("claude-x", thinking="always")
+    asked = params(thinker, include_reasoning=True, response_format=AN_AGE)
+    assert asked["thinking"] == {"type": "adaptive", "display": "summarized"}
+    assert asked["output_config"].keys() == {"format"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent", "ignored"),
+    [
+        ({"reasoning": {"effort": "max"}}, {"output_config": {"effort": "max"}}, ()),
+        (
+            {"reasoning_effort": "low", "reasoning": {"effort": "max"}},
+            {"output_config": {"effort": "low"}},
+            (),
+        ),
+        ({"reasoning": {"summary": None}, "include_reasoning": False}, {}, ()),
+    ],
+)
+def test_how_much_to_think_may_be_said_in_the_newer_way(
+    fields: dict[str, object], sent: dict[str, object], ignored: tuple[str, ...]
+) -> None:
+    thinker = ModelInfo("claude-x", thinking="always")
+    assert params(thinker, **fields) == {**params(thinker), **sent}
+    assert translated(thinker, **fields).ignored == ignored
+
+
+def test_what_cannot_be_done_is_reported_by_the_field_that_asked_for_it() -> None:
+    wish = {"effort": "low", "summary": "auto"}
+    assert translated(reasoning=wish).ignored == ("reasoning.effort", "reasoning.summary")
+    assert translated(include_reasoning=True).ignored == ("include_reasoning",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"reasoning": 5}, "reasoning"),
+        ({"reasoning": {"effort": 5}}, "reasoning.effort"),
+        ({"reasoning": {"effort": "odd"}}, "reasoning.effort"),
+        ({"reasoning": {"summary": 5}}, "reasoning.summary"),
+        ({"include_reasoning": "yes"}, "include_reasoning"),
+    ],
+)
+def test_a_wish_about_reasoning_that_is_wrong_is_named(
+    fields: dict[str, object], param: str
+) -> None:
+    assert refused(**fields).param == param

@@ -198,13 +198,20 @@ def test_an_input_that_is_streamed_replaces_what_came_with_the_start() -> None:
     assert "".join(c["function"]["arguments"] for c in found) == '{"city":"Chur"}'
 
 
+def test_t15_a_full_context_is_told_from_an_answer_that_was_too_long() -> None:
+    [choice] = chunks(*ending("model_context_window_exceeded"))[-1]["choices"]
+    assert (choice["finish_reason"], choice["x_stop_reason"]) == (
+        "length",
+        "model_context_window_exceeded",
+    )
+
+
 @pytest.mark.parametrize(
     ("reason", "finish"),
     [
         ("end_turn", "stop"),
         ("stop_sequence", "stop"),
         ("max_tokens", "length"),
-        ("model_context_window_exceeded", "length"),
         ("tool_use", "tool_calls"),
         ("refusal", "content_filter"),
     ],

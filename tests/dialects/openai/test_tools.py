@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from claude_gateway.dialects.openai.toolbox import toolbox
 from claude_gateway.dialects.openai.tools import allowed, choice, stand_ins, tools
 from claude_gateway.errors import InvalidRequest
+from claude_gateway.types.models import ModelInfo
 
 LOOK = [{"name": "look", "input_schema": {}}]
 
@@ -239,3 +241,43 @@ def test_one_of_anthropics_own_that_is_nested_too_deeply_is_refused() -> None:
 def test_one_of_anthropics_own_can_be_chosen() -> None:
     offered = tools([{"type": "web_search_20250305", "name": "web_search"}])
     assert choice(function("web_search"), offered) == {"type": "tool", "name": "web_search"}
+
+
+def test_a_strict_function_that_takes_nothing_takes_nothing_else() -> None:
+    [tool] = tools([function(strict=True)])
+    assert tool["input_schema"] == {
+        "type": "object",
+        "properties": {},
+        "additionalProperties": False,
+    }
+
+
+CITY = {"type": "string", "minLength": 2}
+OPEN = {"type": "object", "properties": {"city": CITY}, "required": ["city"]}
+PROMISED = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "description": '{"minLength":2}'}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+ANY_KEYS = {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict", "promises", "sent"),
+    [
+        (OPEN, True, True, {"input_schema": PROMISED, "strict": True}),
+        (OPEN, True, False, {"input_schema": OPEN}),
+        (ANY_KEYS, True, True, {"input_schema": ANY_KEYS}),
+        (OPEN, False, True, {"input_schema": OPEN, "strict": False}),
+        (OPEN, None, True, {"input_schema": OPEN}),
+    ],
+)
+def test_strictness_is_asked_for_where_upstream_can_promise_it(
+    schema: object, strict: object, promises: bool, sent: dict[str, object]
+) -> None:
+    model, ignored = ModelInfo("m", structured_outputs=promises), list[str]()
+    offered = [function(parameters=schema, strict=strict), function("b", strict=strict)]
+    box = toolbox({"tools": offered}, model, [], ignored)
+    assert box.params["tools"][0] == {"name": "look", **sent}  # type: ignore[index]
+    assert ignored == (["strict"] if strict and "strict" not in sent else [])
