@@ -94,8 +94,11 @@ def _runs(
         return None
 
     def price(model: str, usage: Usage) -> Decimal | None:
-        day = datetime.now(UTC).date()
-        return cost_of(catalogue.resolve(model).model, usage, day, factors).dollars
+        try:
+            known = catalogue.resolve(model).model
+        except NotFound:  # a run of before, when there was another backend
+            return None
+        return cost_of(known, usage, datetime.now(UTC).date(), factors).dollars
 
     return Runs(
         registry.store, price, Limits(settings[names.MAX_LIVE_RUNS], settings[names.RUN_LOG])

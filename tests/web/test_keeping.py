@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +15,7 @@ from claude_gateway_sqlite import plugin as sqlite
 
 from claude_gateway import Message, Session, Store, ToolExecution, Unavailable
 from claude_gateway.testing.raw import refused
+from claude_gateway.types.usage import Usage
 from claude_gateway.web.app import ROUTES, Route
 from claude_gateway.web.session_count import SessionCount
 
@@ -38,6 +40,26 @@ async def test_without_a_store_it_is_said_what_is_missing(
         assert answer.header("x-should-retry") == "false"
         health = (await app.ask("GET", "/health")).json
         assert (health["active_sessions"], health["status"]) == (0, "healthy")
+
+
+async def test_t17_what_is_kept_is_charged_by_the_operators_factors_and_of_an_unknown_model_by_none(
+    serving: Serving, scripted: type[Scripted], tmp_path: Path
+) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(
+        "[factors]\nservice_tier = { batch = 0.25 }\n"
+        "[[models]]\nid = 'm'\nprice = { input = 2, output = 10 }"
+    )
+    used = Usage(input_tokens=10**6, service_tier="batch")
+    asked = scripted(models=["m", "unpriced"])
+    async with serving(asked, sqlite, GATEWAY_MODELS_FILE=str(file)) as app:
+        assert app.gateway.runs is not None
+        price = app.gateway.runs.price
+        assert price("m", replace(used, service_tier="standard")) == 2
+        assert price("m", used) == Decimal("0.5")
+        assert price("m", replace(used, inference_geo="us")) == Decimal("0.55")
+        assert price("unpriced", used) is None
+        assert price("a-model-of-before", used) is None
 
 
 async def conversation(app: App) -> tuple[Store, str]:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from claude_gateway import sse
 from claude_gateway.dialects.openai.request import read, translate
 from claude_gateway.models.table import shipped_models
 from claude_gateway.testing import FakeAnthropic, GatewayProcess
@@ -42,7 +43,7 @@ class PromptCache:
         so_far = hashlib.sha256()
         for place, block in blocks(body):
             bare = {key: value for key, value in block.items() if key != "cache_control"}
-            so_far.update(orjson.dumps([place, bare]))
+            so_far.update(sse.compact([place, bare]))
             prefixes.append(so_far.copy().digest())
             if "cache_control" in block:
                 marks.append(len(prefixes))
@@ -133,7 +134,7 @@ def conversation(steps: Sequence[str]) -> Iterator[list[Message]]:
 def sent(history: Sequence[Message], model: ModelInfo, **fields: object) -> dict[str, Any]:
     asked = read({"messages": history, **fields})
     body: dict[str, Any] = orjson.loads(
-        orjson.dumps(translate(asked, model, auto_cache=True).params)
+        sse.compact(translate(asked, model, auto_cache=True).params)
     )
     return body
 

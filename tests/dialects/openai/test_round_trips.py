@@ -112,7 +112,8 @@ def history(arguments: str) -> list[dict[str, Any]]:
 @given(SOUND)
 def test_t07_what_a_call_was_given_goes_up_byte_for_byte(arguments: str) -> None:
     body = parse_object(json.dumps({"messages": history(arguments)}).encode())
-    written = orjson.dumps(translate(read(body), shipped_models()[0]).params)
+    params = translate(read(body), shipped_models()[0]).params
+    written = orjson.dumps(params, default=lambda raw: orjson.Fragment(raw.text))
     if not arguments.strip():
         arguments = "{}"
     assert b'"input":%b}' % arguments.encode() in written
@@ -121,7 +122,7 @@ def test_t07_what_a_call_was_given_goes_up_byte_for_byte(arguments: str) -> None
 @SAME_EVERY_TIME
 @given(CUT)
 def test_t07_half_a_character_is_lost_and_nothing_else(arguments: str) -> None:
-    written = orjson.dumps(conversation(history(arguments)).messages).decode()
+    written = sse.compact(conversation(history(arguments)).messages).decode()
     [block] = exact(written)[1]["content"]
     assert made_whole(block["input"]) == made_whole(exact(arguments))
     assert not re.search(r"[\ud800-\udfff]", written)
