@@ -108,6 +108,10 @@ class KeepsSessions(Protocol):
         """Return a session with its whole conversation, in order. Raises NotFound."""
         ...
 
+    async def get_message(self, owner: str, session_id: str, message_id: str) -> Message:
+        """Return one message of the conversation. Raises NotFound for either."""
+        ...
+
     async def list_messages(
         self, owner: str, session_id: str, page: Page, *, role: str = "", after: int = 0
     ) -> Listing[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -12,7 +13,8 @@ from claude_gateway.dialects.resources import messages
 from claude_gateway.dialects.resources.reading import choice, page
 from claude_gateway.dialects.resources.writing import listed
 from claude_gateway.errors import NotFound
-from claude_gateway.types.resources import Message
+from claude_gateway.stores import Store
+from claude_gateway.types.resources import Message, Page
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.busy import refuse_while_busy
 from claude_gateway.web.gateway import GATEWAY
@@ -55,8 +57,19 @@ async def add_message(request: web.Request) -> web.StreamResponse:
 
 async def number_of(request: web.Request, session_id: str, message: str | int, param: str) -> int:
     """Return the number of a message that is named by its number or its id. Raises NotFound."""
-    _, conversation = await store_of(request).history(owner_of(request), session_id)
-    for found in conversation:
-        if message in (found.id, found.number):
-            return found.number
-    raise NotFound("The session has no such message.", param=param)
+    store, owner = store_of(request), owner_of(request)
+    await store.get_session(owner, session_id)  # if that is what is missing, no field is to blame
+    found = await _found(store, owner, session_id, message)
+    if found is None:
+        raise NotFound("The session has no such message.", param=param)
+    return found.number
+
+
+async def _found(store: Store, owner: str, session_id: str, message: str | int) -> Message | None:
+    if isinstance(message, str):
+        with suppress(NotFound):
+            return await store.get_message(owner, session_id, message)
+        return None
+    before = max(message, 1) - 1
+    next_ones = (await store.list_messages(owner, session_id, Page(1), after=before)).items
+    return next_ones[0] if next_ones and next_ones[0].number == message else None

@@ -229,7 +229,7 @@ async def test_a_fork_can_begin_earlier_or_without_messages(caller: Caller) -> N
         fork = await caller.post(path, up_to=up_to, title="Other")
         assert (fork["message_count"], fork["title"]) == (2, "Other")
     assert (await caller.post(path, copy_messages=False, parent_id="x"))["message_count"] == 0
-    for up_to in ("msg_none", 99, 0, -1):
+    for up_to in ("msg_none", 99, 0, -1, 2**63, -(2**63)):
         refused(await caller.ask("POST", path, {"up_to": up_to}), 404, "not_found", "up_to")
     refused(await caller.ask("POST", path, {"up_to": []}), 400, param="up_to")
 

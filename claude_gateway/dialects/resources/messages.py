@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from claude_gateway import sse
 from claude_gateway.dialects.fields import required, wrong
 from claude_gateway.dialects.openai.media import Block
 from claude_gateway.dialects.openai.parts import blocks, has_audio, text_blocks
@@ -74,13 +75,13 @@ def written(message: Message, session_id: str) -> dict[str, object]:
         "number": message.number,
         "run_id": message.run_id,
         "created_at": moment(message.created_at),
-        "message_metadata": message.metadata,
+        "message_metadata": orjson.Fragment(sse.compact(message.metadata)),
         "blocks": orjson.Fragment(_blocks(message.content)),
     }
 
 
 def _blocks(content: bytes) -> bytes:
     """Return content as blocks; a plain string is one of text."""
-    if not content.startswith(b'"'):
+    if not content.lstrip().startswith(b'"'):
         return content
-    return b"[]" if content == b'""' else b'[{"type":"text","text":%b}]' % content
+    return b"[]" if content.strip() == b'""' else b'[{"type":"text","text":%b}]' % content

@@ -87,6 +87,16 @@ class OfMessages(OfAStore):
             listed = await store.list_messages(ADA, "s", page, role=role, after=after)
             assert (texts(listed.items), listed.total) == (found, total), (page, role, after)
 
+    async def test_a_message_is_found_by_its_id_in_its_own_session(self, store: Store) -> None:
+        await store.create_session(session())
+        await store.create_session(session("other"))
+        first, second = await store.add_messages(ADA, "s", [message("a"), message("b")])
+        assert await store.get_message(ADA, "s", first.id) == first
+        assert await store.get_message(ADA, "s", second.id) == second
+        for where in (("other", first.id), ("s", "none"), ("none", first.id)):
+            with pytest.raises(NotFound):
+                await store.get_message(ADA, *where)
+
     async def test_no_messages_can_be_added_to_nothing(self, store: Store) -> None:
         with pytest.raises(NotFound):
             await store.add_messages(ADA, "s", [message()])

@@ -43,6 +43,7 @@ TRIES: Mapping[str, Call] = {
     "fork_session": lambda store: store.fork_session(EVE, "s", session("fork", EVE)),
     "add_messages": lambda store: store.add_messages(EVE, "s", [message("Eve's")]),
     "history": lambda store: store.history(EVE, "s"),
+    "get_message": lambda store: store.get_message(EVE, "s", message().id),
     "list_messages": lambda store: store.list_messages(EVE, "s", ALL),
     "add_tool_executions": lambda store: store.add_tool_executions(EVE, [TOOL]),
     "list_tool_executions": lambda store: store.list_tool_executions(EVE, "s", ALL),

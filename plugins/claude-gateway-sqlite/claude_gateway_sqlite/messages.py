@@ -48,6 +48,10 @@ COUNT = """
 SELECT count(*) FROM messages
 WHERE session = ?1 AND superseded = 0 AND number > ?2 AND (?3 = '' OR role = ?3)
 """
+GET = """
+SELECT id, role, content, created_at, text, token_count, metadata, run_id, number FROM messages
+WHERE session = ? AND superseded = 0 AND id = ? ORDER BY number LIMIT 1
+"""
 MADE_BEFORE = """
 SELECT m.id, m.role, m.content, m.created_at, m.text, m.token_count, m.metadata, m.run_id, m.number
 FROM sessions s JOIN messages m ON m.session = s.ref
@@ -71,6 +75,8 @@ COUNT_EXECUTIONS = """
 SELECT count(*) FROM tool_executions
 WHERE session = ?1 AND (?2 = '' OR tool_type = ?2) AND (?3 = '' OR status = ?3)
 """
+NONE = "There is no such message."
+
 # In the order of KEEP_EXECUTION, without the session.
 _values = attrgetter(
     *("id", "tool_name", "created_at", "run_id", "tool_type", "server", "input_params", "output"),
@@ -105,6 +111,12 @@ class Messages:
             raise NotFound(sessions.NONE)
         messages = [rows.message(row[2:11]) for row in found[1:]]
         return rows.session(found[0]), sorted(messages, key=lambda message: message.number)
+
+    async def get_message(self, owner: str, session_id: str, message_id: str) -> Message:
+        row = await self._readers.row(GET, (await self._ref(owner, session_id), message_id))
+        if row is None:
+            raise NotFound(NONE)
+        return rows.message(row)
 
     async def list_messages(
         self, owner: str, session_id: str, page: Page, *, role: str = "", after: int = 0

@@ -95,6 +95,7 @@ def test_every_object_says_its_id_first_and_once() -> None:
     [
         (b'"H\\u00e9"', b'[{"type":"text","text":"H\\u00e9"}]'),
         (b'""', b"[]"),
+        (b' "Hi"\n', b'[{"type":"text","text": "Hi"\n}]'),
         (b'[{"type":"thinking", "n": 1.0,"signature":"x"}]', None),
         (b'[{"big":123456789012345678901234567890,"f":1E2,"z":-0.0}]', None),
     ],
@@ -105,6 +106,13 @@ def test_t07_the_blocks_of_a_message_are_the_bytes_that_were_kept(
     written = sse.compact(messages.written(Message("m", "user", content, THEN, "Hé"), "s"))
     assert written.endswith(b'"blocks":' + (blocks or content) + b"}")
     assert '"content":"Hé"' in written.decode()
+
+
+def test_a_message_may_have_any_number_in_its_metadata() -> None:
+    message = Message("m", "user", b'"Hi"', THEN, "Hi", metadata={"n": 2**70})
+    assert b'"message_metadata":{"n":1180591620717411303424}' in sse.compact(
+        messages.written(message, "s")
+    )
 
 
 def test_what_a_tool_was_given_and_gave_are_the_bytes_that_were_kept() -> None:
