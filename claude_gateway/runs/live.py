@@ -19,7 +19,7 @@ from claude_gateway.engine.telling import stopping, told
 from claude_gateway.errors import Conflict, GatewayError, InternalError, PayloadTooLarge
 from claude_gateway.runs.gathering import Gathering
 from claude_gateway.runs.live_log import LiveLog
-from claude_gateway.runs.outcome import answer, estimated, final
+from claude_gateway.runs.outcome import answer, cost_of, estimated, final
 from claude_gateway.types.events import Event, MessageStop
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
@@ -153,7 +153,7 @@ class LiveRun:
         message = self._gathered.message()
         if self.failure is not None:
             work.run.usage = estimated(work.run.usage, message)
-        cost = self._keeper.price(work.run.fallback or work.run.model, work.run.usage)
+        cost = cost_of(work.run, self._keeper.price)
         record = final(self.record, work.run, status, self.failure, cost)
         if work.reply is not None and self.failure is None:
             try:

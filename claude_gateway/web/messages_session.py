@@ -108,7 +108,7 @@ class _NativeTurn:
         if not self._asked.stream and call.raw is not None:  # inside, every kept run is a stream
             call = replace(call, params=_without(parsed(self._asked.body)), raw=None)
         batches = self._gateway.engine.stream(
-            resolved.backend, replace(call, stream=True), run, others
+            resolved.backend, replace(call, stream=True), run, others, rounds=None
         )
         return Work(
             run,

@@ -101,7 +101,7 @@ async def test_t05_t06_thinking_and_calls_go_back_exactly_as_they_came(
     gateway: GatewayProcess, upstream: FakeAnthropic
 ) -> None:
     tools = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
-    call = tool_use("look", '{"n": 12, "f": 1.5}', id="toolu_9")
+    call = tool_use("look", '{"n": 12345678901234567890123, "f": 1.10}', id="toolu_9")
     upstream.script(
         answering(thinking(signature="c2ln"), call, stop_reason="tool_use"),
         answering(text("Seen.")),
@@ -114,7 +114,7 @@ async def test_t05_t06_thinking_and_calls_go_back_exactly_as_they_came(
     assert second.json["choices"][0]["message"]["content"] == "Seen."
     body = upstream.turns[-1].body
     assert b'{"type":"thinking","thinking":"","signature":"c2ln"}' in body
-    assert b'"input":{"n":12,"f":1.5}' in body
+    assert b'"input":{"n":12345678901234567890123,"f":1.10}' in body
     assert sent(upstream)[-1] == (
         "user",
         [{"type": "tool_result", "tool_use_id": "toolu_9", "content": "ok"}],
