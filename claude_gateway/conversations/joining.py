@@ -21,6 +21,8 @@ from claude_gateway.runs.outcome import text_of
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Message, Session
 
+LONGEST_TITLE, LONGEST_TITLE_READ = 60, 500  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -67,14 +69,18 @@ def join(
         keep = opening.told[merged.kept - 1].last if merged.kept else 0
     if keep is not None or (not opening.new and opening.session.model != model.id):
         opening = without_thinking(opening, keep)
-    session = replace(opening.session, model=model.id, updated_at=time.time())
+    session, new = opening.session, list(merged.new)
     frozen: list[Block] = list(system) if session.system is None else parsed(session.system)
-    new = list(merged.new)
-    if session.system is None:
-        session = replace(session, system=sse.compact(frozen))
-    elif news := _news(system, frozen, opening.update):
+    if session.system is not None and (news := _news(system, frozen, opening.update)):
         new.append(Turn("system", news))
     fresh = [_message(turn, new_id()) for turn in new]
+    session = replace(
+        session,
+        model=model.id,
+        updated_at=time.time(),
+        title=session.title or _title(fresh),
+        system=session.system or sse.compact(frozen),
+    )
     return Joined(session, frozen, _one_after_another(opening.told, new), fresh, keep)
 
 
@@ -89,21 +95,21 @@ def past_tools(session: Session, told: Sequence[Turn]) -> Sequence[object]:
     return [*known, *({"name": name, "input_schema": ANYTHING} for name in unknown)]
 
 
-def with_tools(session: Session, params: Mapping[str, object], past: object) -> Session:
-    """Return the session with the tools that a request really sends, frozen."""
+def with_tools(joined: Joined, params: Mapping[str, object], past: object) -> Joined:
+    """Return it with the tools that a request really sends, frozen."""
     if "tools" not in params or params["tools"] is past:
-        return session
+        return joined
     tools = sse.compact(_bare(params["tools"]))
-    return session if tools == session.tools else replace(session, tools=tools)
+    if tools == joined.session.tools:
+        return joined
+    return replace(joined, session=replace(joined.session, tools=tools))
 
 
-def titled(session: Session, fresh: Sequence[Message]) -> Session:
-    """Return the session with a title, from the first thing that was said."""
-    if session.title:
-        return session
+def _title(fresh: Sequence[Message]) -> str:
+    """Name a session by what was said first."""
     said = next((m.text for m in fresh if m.role == "user" and m.text.strip()), "")
-    words = " ".join(said.split())
-    return replace(session, title=words if len(words) <= 60 else f"{words[:59]}…")  # noqa: PLR2004
+    words = " ".join(said[:LONGEST_TITLE_READ].split())
+    return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 1]}…"
 
 
 def _news(system: Sequence[Block], frozen: Sequence[Block], update: str) -> list[Block]:

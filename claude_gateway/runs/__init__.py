@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -53,7 +53,7 @@ class Runs:
         self._late: list[RunEnd] = []
 
     async def begin(
-        self, start: TurnStart, work: Callable[[], Work], claim: Claim | None = None
+        self, start: TurnStart, work: Work, claim: Claim | None = None
     ) -> LiveRun | RunRecord:
         """Store the start of a turn, then let it run.
 
@@ -61,7 +61,7 @@ class Runs:
         RateLimited when the owner has too many at a time, and what the store raises. The claim is
         released when the run ends, or when there is nothing to run.
         """
-        wanted = replace(start.run, instance=self.store.instance)
+        wanted = start.run
         if self._by_owner[wanted.owner] >= self._limits.most_live:
             raise RateLimited(
                 f"You have {self._limits.most_live} runs at work already; wait for one to end.",
@@ -70,11 +70,11 @@ class Runs:
             )
         self._by_owner[wanted.owner] += 1
         try:
-            kept = await self.store.begin_turn(replace(start, run=wanted))
+            kept = await self.store.begin_turn(start)
             if kept.id != wanted.id:
                 self._left(wanted.owner, claim)
                 return self._live.get(kept.id) or kept
-            return self._started(kept, work(), claim)
+            return self._started(kept, work, claim)
         except BaseException:
             self._left(wanted.owner, None)
             raise

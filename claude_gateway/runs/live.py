@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.engine.telling import stopping, told
@@ -149,50 +149,59 @@ class LiveRun:
         return "failed", error.again()
 
     async def _finish(self, status: RunStatus) -> None:
+        """Store the end, then show it. Where it cannot be stored, that is what is shown."""
         work = self._work
         message = self._gathered.message()
         if self.failure is not None:
             work.run.usage = estimated(work.run.usage, message)
         cost = cost_of(work.run, self._keeper.price)
-        record = final(self.record, work.run, status, self.failure, cost)
-        if work.reply is not None and self.failure is None:
-            try:
-                record = replace(record, reply=await work.reply(message, cost))
-            except GatewayError as exc:
-                self.failure = exc.again()
-        whole = self.failure is None
-        frames = self._ended_with(self.failure)
-        end = RunEnd(
-            record,
-            answer(message, work.message_id, work.run, whole=whole),
-            context_tokens=work.run.usage.total_tokens if whole else None,
-        )
-        await self._keep(end, frames)
-
-    def _ended_with(self, failure: GatewayError | None) -> bytes:
-        if failure is None:
-            return self._work.encoder.feed(self._last) if self._last else b""
-        return self._work.encoder.fail(failure, self.record.request_id)
-
-    async def _keep(self, end: RunEnd, frames: bytes) -> None:
-        """Store the end, then show it. Where it cannot be stored, that is what is shown."""
-        end = self._with_frames(end, frames)
+        reply = await self._replied(message, cost)
+        end = self._end(status, message, cost=cost, reply=reply)
         trouble = await self._keeper.keep(end)
         if trouble is not None:
             self.failure = self.failure or trouble
-            end = self._with_frames(end, self._ended_with(trouble))
+            events = self._events(work.encoder.fail(trouble, self.record.request_id))
+            end = replace(
+                end, events=events, run=replace(end.run, last_event=self._last_of(events))
+            )
             self._keeper.keep_later(end)
         self.record = end.run
         self.log.close()
         self.log.safe(self.log.last)
 
-    def _with_frames(self, end: RunEnd, frames: bytes) -> RunEnd:
+    async def _replied(self, message: Mapping[str, object], cost: Decimal | None) -> bytes | None:
+        if self._work.reply is None or self.failure is not None:
+            return None
+        try:
+            return await self._work.reply(message, cost)
+        except GatewayError as exc:
+            self.failure = exc.again()
+            return None
+
+    def _end(self, status: RunStatus, message: Mapping[str, object], **rest: Any) -> RunEnd:
+        work, failure = self._work, self.failure
+        if failure is None:
+            frames = work.encoder.feed(self._last) if self._last else b""
+        else:
+            frames = work.encoder.fail(failure, self.record.request_id)
+        events, whole = self._events(frames), failure is None
+        last = self._last_of(events)
+        return RunEnd(
+            final(self.record, work.run, status, failure, last_event=last, **rest),
+            answer(message, work.message_id, work.run, whole=whole),
+            events,
+            work.run.usage.total_tokens if whole else None,
+        )
+
+    def _events(self, frames: bytes) -> Events | None:
         staged = self.log.stage(frames)
         if staged is None:
-            return replace(end, run=replace(end.run, last_event=self.log.last))
-        first, last, numbered = staged
-        events = Events(self.record.id, first, last, numbered, end.run.usage)
-        return replace(end, run=replace(end.run, last_event=last), events=events)
+            return None
+        first, last, with_numbers = staged
+        return Events(self.record.id, first, last, with_numbers, self._work.run.usage)
+
+    def _last_of(self, events: Events | None) -> int:
+        return events.last if events is not None else self.log.last
 
 
 def _cancelled() -> GatewayError:

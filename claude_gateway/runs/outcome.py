@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from claude_gateway import sse
 from claude_gateway.errors import GatewayError
@@ -22,9 +23,9 @@ def final(
     run: Run,
     status: RunStatus,
     error: GatewayError | None,
-    cost: Decimal | None,
+    **rest: Any,
 ) -> RunRecord:
-    """Return the record of a run that is over."""
+    """Return the record of a run that is over; `rest` are more of its fields."""
     return replace(
         record,
         model=run.fallback or record.model,
@@ -35,7 +36,8 @@ def final(
         error_code=error.code if error else None,
         error_message=error.message if error else None,
         usage=run.usage,
-        cost=cost,
+        retries=run.retries,
+        **rest,
     )
 
 

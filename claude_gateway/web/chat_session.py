@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from claude_gateway import sse
 from claude_gateway.conversations.history import Turn, blocks, calls
-from claude_gateway.conversations.joining import Joined, join, past_tools, titled, with_tools
+from claude_gateway.conversations.joining import Joined, join, past_tools, with_tools
 from claude_gateway.conversations.opening import Opening, without_thinking
 from claude_gateway.conversations.window import check_window
 from claude_gateway.defaults.settings import AUTO_CACHE
@@ -27,16 +27,26 @@ from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
+from claude_gateway.types.requests import ModelRequest
 from claude_gateway.types.resources import Session
 from claude_gateway.types.runs import Run
-from claude_gateway.types.turns import RunRecord, TurnStart
+from claude_gateway.types.turns import RunRecord
 from claude_gateway.types.usage import Usage
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.standins import stand_ins
-from claude_gateway.web.turns import Wish, named, opening_of, record_of, serve_turn, the_runs
+from claude_gateway.web.turns import (
+    Wish,
+    named,
+    opening_of,
+    record_of,
+    serve_turn,
+    start_of,
+    the_runs,
+)
 from claude_gateway.web.wanted import Wanted
 
 
@@ -61,6 +71,11 @@ class _ChatTurn:
         self._gateway = request.app[GATEWAY]
         self._owner = request[PRINCIPAL].id
         self._created = int(time.time())
+        self._inside = replace(
+            asked,
+            stream=True,  # inside, every kept run is one
+            affinity=about.session_id or asked.affinity,
+        )
         self._auto_cache = self._gateway.settings[AUTO_CACHE]
         self.headers: dict[str, str] = {}
 
@@ -73,18 +88,18 @@ class _ChatTurn:
         joined: Joined | None = None
         if opening is None:
             wanted = self._wanted(partial(self._translated, None))
-            wanted.of(resolved)
+            call = wanted.of(resolved)
         else:
-            joined, wanted = self._joined(opening, resolved)
+            joined, wanted, call = self._joined(opening, resolved)
             check_window(joined.session, joined.fresh, resolved.model)
         run = begin_run(self._request, resolved, stream=self._asked.stream)
         self.headers |= {**notes(resolved), **wanted.headers}
-        start = self._start(record_of(self._request, run, wish, kept.OPENAI), opening, joined)
-        return await the_runs(self._request).begin(
-            replace(start, replay=wish.replay(self._request, run.id)),
-            lambda: self._work(run, resolved, wanted, joined),
-            claim,
-        )
+        record = record_of(self._request, run, wish, kept.OPENAI, joined)
+        start = start_of(record, opening, joined, wish.replay(self._request, run.id))
+        others = stand_ins(self._request, resolved, wanted.of)
+        batches = self._gateway.engine.stream(resolved.backend, call, run, others)
+        work = self._work(run, batches, wanted, joined)
+        return await the_runs(self._request).begin(start, work, claim)
 
     async def _opening(self) -> Opening | None:
         about = self._about
@@ -96,15 +111,15 @@ class _ChatTurn:
             return replace(opening, session=replace(opening.session, system_prompt=prompt))
         return opening
 
-    def _joined(self, opening: Opening, resolved: Resolved) -> tuple[Joined, Wanted]:
+    def _joined(self, opening: Opening, resolved: Resolved) -> tuple[Joined, Wanted, ModelRequest]:
         """Let the request join the session; with other tools than before, thinking is left out."""
-        joined, wanted = self._tried(opening, resolved)
+        tried = self._tried(opening, resolved)
         before = opening.session.tools
-        if before is not None and joined.session.tools != before:
-            joined, wanted = self._tried(without_thinking(opening), resolved)
-        return joined, wanted
+        if before is not None and tried[0].session.tools != before:
+            return self._tried(without_thinking(opening), resolved)
+        return tried
 
-    def _tried(self, opening: Opening, resolved: Resolved) -> tuple[Joined, Wanted]:
+    def _tried(self, opening: Opening, resolved: Resolved) -> tuple[Joined, Wanted, ModelRequest]:
         model, told = resolved.model, opening.told
         answers = told and told[-1].role == "assistant" and self._brings_results_alone()
         talk = chat.talk_of(self._asked, model, calls(told[-1]) if answers else ())
@@ -115,13 +130,12 @@ class _ChatTurn:
         joined = join(opening, said, system, model, self._gateway.ids.message)
         past = past_tools(opening.session, joined.told)
         wanted = self._wanted(partial(self._translated, (joined, talk, past)))
-        wanted.of(resolved)
+        call = wanted.of(resolved)
         if wanted.translated.words:
             joined = joined.saying(wanted.translated.words)
             wanted = self._wanted(partial(self._translated, (joined, talk, past)))
-            wanted.of(resolved)
-        tools = with_tools(joined.session, wanted.translated.params, past)
-        return replace(joined, session=tools), wanted
+            call = wanted.of(resolved)
+        return with_tools(joined, wanted.translated.params, past), wanted, call
 
     def _brings_results_alone(self) -> bool:
         """Whether the request answers calls of the stored history, without repeating it."""
@@ -131,12 +145,7 @@ class _ChatTurn:
         return "tool" in roles and "assistant" not in roles
 
     def _wanted(self, translate: Callable[[ModelInfo], Translated]) -> Wanted:
-        asked = replace(
-            self._asked,
-            stream=True,  # inside, every kept run is one
-            affinity=self._about.session_id or self._asked.affinity,
-        )
-        return Wanted(self._request, asked, translate)
+        return Wanted(self._request, self._inside, translate)
 
     def _translated(
         self, joins: tuple[Joined, Conversation, Sequence[object]] | None, model: ModelInfo
@@ -155,31 +164,19 @@ class _ChatTurn:
             self._asked, model, auto_cache=self._auto_cache, joined=whole, past_tools=past
         )
 
-    def _start(
-        self, record: RunRecord, opening: Opening | None, joined: Joined | None
-    ) -> TurnStart:
-        if opening is None or joined is None:
-            return TurnStart(record)
-        session = titled(joined.session, joined.fresh)
-        return TurnStart(
-            replace(record, session_id=session.id, project_id=session.project_id),
-            session,
-            opening.new,
-            opening.project,
-            joined.fresh,
-            joined.keep,
-            opening.session.last_number,
-        )
-
-    def _work(self, run: Run, resolved: Resolved, wanted: Wanted, joined: Joined | None) -> Work:
-        call = wanted.of(resolved)
-        others = stand_ins(self._request, resolved, wanted.of)
-        price = partial(the_runs(self._request).price, resolved.model.id)
+    def _work(
+        self,
+        run: Run,
+        batches: AsyncGenerator[Sequence[Event]],
+        wanted: Wanted,
+        joined: Joined | None,
+    ) -> Work:
+        price = partial(the_runs(self._request).price, run.model)
         extras = _extras(joined.session, price) if joined is not None else Extras()
         names = wanted.translated.tool_names
         encoder = ChatStream(
             self._created,
-            resolved.model.id,
+            run.model,
             include_usage=self._asked.include_usage,
             tool_names=names,
             extras=extras,
@@ -192,7 +189,7 @@ class _ChatTurn:
 
         return Work(
             run,
-            self._gateway.engine.stream(resolved.backend, call, run, others),
+            batches,
             encoder,
             self._gateway.ids.message(),
             None if self._asked.stream else reply,

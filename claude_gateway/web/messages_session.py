@@ -15,7 +15,7 @@ from aiohttp import web
 
 from claude_gateway import sse
 from claude_gateway.conversations.history import Block, Turn, blocks
-from claude_gateway.conversations.joining import Joined, join, titled
+from claude_gateway.conversations.joining import Joined, join
 from claude_gateway.conversations.opening import Opening
 from claude_gateway.conversations.window import check_window
 from claude_gateway.dialects import kept
@@ -28,11 +28,19 @@ from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.live import LiveRun, Work
 from claude_gateway.types.requests import ModelRequest
 from claude_gateway.types.runs import Run
-from claude_gateway.types.turns import RunRecord, TurnStart
+from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.native_calls import call_of, others_of
-from claude_gateway.web.turns import Wish, named, opening_of, record_of, serve_turn, the_runs
+from claude_gateway.web.turns import (
+    Wish,
+    named,
+    opening_of,
+    record_of,
+    serve_turn,
+    start_of,
+    the_runs,
+)
 
 
 async def kept_messages(
@@ -63,19 +71,17 @@ class _NativeTurn:
         resolved = self._gateway.catalogue.resolve(self._asked.model)
         run = begin_run(self._request, resolved, stream=self._asked.stream)
         self.headers |= notes(resolved)
-        record = record_of(self._request, run, wish, kept.ANTHROPIC)
-        replay = wish.replay(self._request, run.id)
         call = call_of(self._request, self._asked, resolved)
-        if self._about.session_id is None:
-            start = TurnStart(record, replay=replay)
-        else:
+        opening: Opening | None = None
+        joined: Joined | None = None
+        if self._about.session_id is not None:
             opening = await opening_of(self._request, self._about)
             joined = self._joined(opening, resolved)
             check_window(joined.session, joined.fresh, resolved.model)
             call = self._with_history(call, opening, joined, resolved)
-            call = replace(call, affinity=self._about.session_id)
-            start = replace(_start(record, opening, joined), replay=replay)
-        return await runs.begin(start, lambda: self._work(run, resolved, call), claim)
+        record = record_of(self._request, run, wish, kept.ANTHROPIC, joined)
+        start = start_of(record, opening, joined, wish.replay(self._request, run.id))
+        return await runs.begin(start, self._work(run, resolved, call), claim)
 
     def _joined(self, opening: Opening, resolved: Resolved) -> Joined:
         body = parsed(self._asked.body)
@@ -93,6 +99,7 @@ class _NativeTurn:
         """Put the stored history in front, unless the client has sent it."""
         body = parsed(self._asked.body)
         whole = any(m.get("role") == "assistant" for m in body["messages"] if isinstance(m, dict))
+        call = replace(call, affinity=opening.session.id)
         if whole or not opening.told:
             return call
         system: list[Block] = list(joined.system)
@@ -121,16 +128,3 @@ class _NativeTurn:
 
 def _without(fields: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in fields.items() if key not in ("model", "stream")}
-
-
-def _start(record: RunRecord, opening: Opening, joined: Joined) -> TurnStart:
-    session = titled(joined.session, joined.fresh)
-    return TurnStart(
-        replace(record, session_id=session.id, project_id=session.project_id),
-        session,
-        opening.new,
-        opening.project,
-        joined.fresh,
-        joined.keep,
-        opening.session.last_number,
-    )

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from claude_gateway.conversations.joining import Joined
 from claude_gateway.conversations.opening import Opening, drafted, opened
 from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.errors import Conflict, GatewayError, NotFound, revived
@@ -17,7 +18,7 @@ from claude_gateway.runs import Runs
 from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.runs import Run
-from claude_gateway.types.turns import Replay, RunRecord
+from claude_gateway.types.turns import Replay, RunRecord, TurnStart
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
 from claude_gateway.web.replies import bytes_reply
@@ -152,19 +153,42 @@ async def opening_of(request: web.Request, about: SessionFields) -> Opening:
     return await opened(the_runs(request).store, owner, session_id, about.project_id)
 
 
-def record_of(request: web.Request, run: Run, wish: Wish, dialect: str) -> RunRecord:
+def record_of(
+    request: web.Request, run: Run, wish: Wish, dialect: str, joined: Joined | None
+) -> RunRecord:
     """Return a run as it begins to be kept."""
-    about = wish.about
+    session = joined.session if joined is not None else None
     return RunRecord(
         run.id,
         run.principal.id,
         dialect,
         run.model,
         time.time(),
+        session_id=session.id if session is not None else None,
+        project_id=session.project_id if session is not None else None,
         request_id=request[REQUEST_ID],
+        instance=the_runs(request).store.instance,
         stream=wish.stream,
-        on_disconnect=about.on_disconnect or run.principal.on_disconnect or "detach",
+        on_disconnect=wish.about.on_disconnect or run.principal.on_disconnect or "detach",
         headers=dict(wish.headers),
+    )
+
+
+def start_of(
+    record: RunRecord, opening: Opening | None, joined: Joined | None, replay: Replay | None
+) -> TurnStart:
+    """Return all that must be stored before the model is asked."""
+    if opening is None or joined is None:
+        return TurnStart(record, replay=replay)
+    return TurnStart(
+        record,
+        joined.session,
+        opening.new,
+        opening.project,
+        joined.fresh,
+        joined.keep,
+        opening.session.last_number,
+        replay,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from claude_gateway import InvalidRequest, ModelInfo
 from claude_gateway.conversations.history import Block, Turn, turns
-from claude_gateway.conversations.joining import join, past_tools, titled, with_tools
+from claude_gateway.conversations.joining import join, past_tools, with_tools
 from claude_gateway.conversations.opening import Opening, drafted
 from claude_gateway.conversations.window import check_window
 from claude_gateway.types.resources import Message, Session
@@ -80,10 +80,10 @@ def test_a_wish_in_words_becomes_part_of_what_is_kept() -> None:
 
 
 def test_tools_are_frozen_as_they_were_sent_but_for_cache_breakpoints() -> None:
-    session = stored().session
+    first = join(stored(), [said("user", "a")], [], MODEL, str)
     params = {"tools": [{"name": "t", "cache_control": {"type": "ephemeral"}}]}
-    kept = with_tools(session, params, ())
-    assert kept.tools == b'[{"name":"t"}]'
+    kept = with_tools(first, params, ())
+    assert kept.session.tools == b'[{"name":"t"}]'
     assert with_tools(kept, params, ()) is kept
     assert with_tools(kept, {}, ()) is kept
 
@@ -101,10 +101,10 @@ def test_of_tools_nobody_described_the_name_is_sent() -> None:
 
 def test_a_session_is_titled_by_what_was_said_first() -> None:
     first = join(drafted("o", "s", None), [said("user", "What\n is " + "x" * 100)], [], MODEL, str)
-    titled_ = titled(first.session, first.fresh)
-    assert titled_.title.startswith("What is xxx")
-    assert len(titled_.title) == 60
-    assert titled(titled_, first.fresh) is titled_
+    assert first.session.title.startswith("What is xxx")
+    assert len(first.session.title) == 60
+    named = join(stored(title="Mine"), [said("user", "a")], [], MODEL, str)
+    assert named.session.title == "Mine"
 
 
 def test_what_surely_does_not_fit_is_refused() -> None:
