@@ -46,6 +46,11 @@ MATRIX: Mapping[str, Try] = {
     "GET /v1/sessions/{id}/tools": Try(),
     "POST /v1/sessions/{id}/tools": Try({"tools": ["taken"]}),
     "PUT /v1/sessions/{id}/tools": Try({"audit_log": True}),
+    "GET /v1/chat/completions/{session_id}/status": Try(),
+    "DELETE /v1/chat/completions/{session_id}": Try(),
+    "GET /v1/runs/{run_id}": Try(),
+    "GET /v1/runs/{run_id}/events": Try(query="?after=0"),
+    "POST /v1/runs/{run_id}/cancel": Try(),
 }
 # Ids that are nobody's.
 OWNED_BY_NOBODY = {"GET /v1/models/{model_id}"}
@@ -58,9 +63,12 @@ class Things:
     project: Any
     session: Any
     message: Any
+    run: Any
 
     def of(self, route: str) -> str:
         """Return the id that this route is about."""
+        if "/runs/" in route:
+            return str(self.run["id"])
         return str((self.project if "/projects/" in route else self.session)["id"])
 
 
@@ -69,7 +77,19 @@ async def things_of(caller: Caller) -> Things:
     session = await caller.post("/v1/sessions", project_id=project["id"], title=WORD)
     path = f"/v1/sessions/{session['id']}/messages"
     message = await caller.post(path, role="user", content=f"{WORD} message")
-    return Things(project, session, message)
+    return Things(project, session, message, await run_of(caller))
+
+
+async def run_of(caller: Caller) -> Any:
+    """Take a turn in a session of its own."""
+    body = {
+        "model": "sonnet",
+        "project_id": "default",
+        "messages": [{"role": "user", "content": WORD}],
+    }
+    answer = await caller.ask("POST", "/v1/chat/completions", body)
+    assert answer.status == 200, answer.body
+    return await caller.get(f"/v1/runs/{answer.header('x-run-id')}")
 
 
 async def reach(caller: Caller, route: str, id_: str) -> Response:
@@ -103,7 +123,9 @@ async def everything(caller: Caller, things: Things) -> Things:
     (message,) = (await caller.get(f"{path}/messages"))["messages"]
     again = {"message_count": 1, "updated_at": session["updated_at"]}
     assert session == things.session | again
-    return Things(await caller.get(f"/v1/projects/{things.project['id']}"), things.session, message)
+    project = await caller.get(f"/v1/projects/{things.project['id']}")
+    run = await caller.get(f"/v1/runs/{things.run['id']}")
+    return Things(project, things.session, message, run)
 
 
 async def test_s9_nothing_of_somebody_elses_is_listed_found_or_counted(
@@ -118,6 +140,8 @@ async def test_s9_nothing_of_somebody_elses_is_listed_found_or_counted(
         f"/v1/projects?q={WORD}",
         f"/v1/sessions?project_id={things.project['id']}",
         "/v1/sessions?status=active",
+        "/v1/runs",
+        f"/v1/runs?session_id={things.run['session_id']}",
     ):
         assert (await other.get(path))["total"] == 0
         assert (await caller.get(path))["total"]
@@ -138,6 +162,24 @@ async def test_s9_nothing_can_be_put_into_somebody_elses(caller: Caller, other: 
     refused(await other.ask("POST", f"{path}/fork", fork), 404, param="up_to")
     after = f"{path}/messages?after={things.message['id']}"
     refused(await other.ask("GET", after), 404, param="after")
+
+
+async def test_s9_somebody_elses_session_id_is_a_session_of_ones_own(
+    caller: Caller, other: Caller
+) -> None:
+    things = await things_of(caller)
+    body = {
+        "model": "sonnet",
+        "session_id": things.session["id"],
+        "messages": [{"role": "user", "content": "Mine"}],
+    }
+    answer = await other.ask("POST", "/v1/chat/completions", body)
+    assert answer.json["session_id"] == things.session["id"]
+    path = f"/v1/sessions/{things.session['id']}/messages"
+    assert (await other.get(path))["messages"][0]["content"] == "Mine"
+    assert [m["content"] for m in (await caller.get(path))["messages"]] == [f"{WORD} message"]
+    run = await caller.ask("GET", f"/v1/runs/{answer.header('x-run-id')}")
+    refused(run, 404, "not_found")
 
 
 async def test_s9_everybody_has_a_default_project_of_their_own(
