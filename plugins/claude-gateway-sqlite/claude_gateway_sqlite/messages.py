@@ -17,8 +17,9 @@ from claude_gateway import (
     ToolExecution,
 )
 from claude_gateway_sqlite import replays, rows, sessions
+from claude_gateway_sqlite.desk import NO_SESSION, SESSION, Desk
 from claude_gateway_sqlite.readers import Readers
-from claude_gateway_sqlite.writer import Desk, Writer
+from claude_gateway_sqlite.writer import Writer
 
 ADD = """
 INSERT INTO messages(
@@ -108,7 +109,7 @@ class Messages:
     async def history(self, owner: str, session_id: str) -> tuple[Session, Sequence[Message]]:
         found = await self._readers.rows(HISTORY, (owner, session_id))
         if not found:
-            raise NotFound(sessions.NONE)
+            raise NotFound(NO_SESSION)
         messages = [rows.message(row[2:11]) for row in found[1:]]
         return rows.session(found[0]), sorted(messages, key=lambda message: message.number)
 
@@ -141,9 +142,9 @@ class Messages:
         return Listing([rows.execution(row) for row in listed], counted[0][0])
 
     async def _ref(self, owner: str, session_id: str) -> int:
-        row = await self._readers.row(sessions.REF, (owner, session_id))
+        row = await self._readers.row(SESSION, (owner, session_id))
         if row is None:
-            raise NotFound(sessions.NONE)
+            raise NotFound(NO_SESSION)
         return int(row[0])
 
 
@@ -155,7 +156,7 @@ def added(desk: Desk, wanted: Addition) -> Sequence[Message]:
     values = (len(messages), time.time(), owner, wanted.session_id)
     row = desk.cur.execute(GROW, values).fetchone()
     if row is None:
-        raise NotFound(sessions.NONE)
+        raise NotFound(NO_SESSION)
     ref, last = row
     first = last - len(messages) + 1
     add(desk, ref, first, messages)
@@ -177,6 +178,7 @@ def add(desk: Desk, session: int, first: int, messages: Sequence[Message]) -> No
 
 def add_executions(desk: Desk, wanted: tuple[str, Sequence[ToolExecution]]) -> None:
     owner, executions = wanted
-    found = {name: sessions.find(desk, owner, name) for name in {e.session_id for e in executions}}
+    names = {execution.session_id for execution in executions}
+    found = {name: desk.session(owner, name, look=True) for name in names}
     for execution in executions:
         desk.cur.execute(KEEP_EXECUTION, (found[execution.session_id], *_values(execution)))

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import aiosqlite
 
 from claude_gateway import PluginError
+from claude_gateway_sqlite.procedures import PROCEDURES
 from claude_gateway_sqlite.readers import BUSY_SECONDS, address
 from claude_gateway_sqlite.schema import APPLICATION, MIGRATIONS, statements
 from claude_gateway_sqlite.troubles import at_the_start
@@ -139,6 +140,6 @@ def for_writing(file: Path, synchronous: Synchronous) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=256,
     )
-    for statement in (*WRITING, SYNCHRONOUS[synchronous]):
+    for statement in (*WRITING, SYNCHRONOUS[synchronous], *PROCEDURES):
         connection.execute(statement)
     return connection

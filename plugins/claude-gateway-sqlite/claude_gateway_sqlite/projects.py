@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from claude_gateway import Conflict, InvalidRequest, Listing, NotFound, Page, Project, Replay
 from claude_gateway_sqlite import replays, rows
+from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.search import like, words_of
-from claude_gateway_sqlite.writer import Desk, Writer
+from claude_gateway_sqlite.writer import Writer
 
 DEFAULT = "default"
 CHANGEABLE = frozenset({"name", "description", "path", "metadata", "is_active"})

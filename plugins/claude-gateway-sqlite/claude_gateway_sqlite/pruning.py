@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.schema import EVENT_BITS
 from claude_gateway_sqlite.search import AT_ONCE, REMOVE
-from claude_gateway_sqlite.writer import Desk, Writer
+from claude_gateway_sqlite.writer import Writer
 
 # Rows in one transaction: a few milliseconds.
 FEW = 200

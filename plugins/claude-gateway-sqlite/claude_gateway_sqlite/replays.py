@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from claude_gateway import Conflict, Replay
+from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.rows import Row
-from claude_gateway_sqlite.writer import Desk
 
 FIND = """
 SELECT key, digest, kind, made, created_at, session, first_number, messages

@@ -17,11 +17,12 @@ from claude_gateway import (
     TurnStart,
 )
 from claude_gateway_sqlite import replays, rows, turns
+from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.instances import Instances
 from claude_gateway_sqlite.projects import Change
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.schema import EVENT_BITS, LAST_EVENT
-from claude_gateway_sqlite.writer import Desk, Writer
+from claude_gateway_sqlite.writer import Writer
 
 CHANGEABLE = frozenset(
     {

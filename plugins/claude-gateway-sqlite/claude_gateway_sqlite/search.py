@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.rows import Row
-from claude_gateway_sqlite.writer import Desk
 
 MOST_WORDS, LONGEST_WORD = 16, 200
 # Scripts that do not put blanks between words: the index sees a whole sentence as one word.

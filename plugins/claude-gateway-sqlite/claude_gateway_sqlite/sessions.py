@@ -16,10 +16,11 @@ from claude_gateway import (
     SessionFilter,
 )
 from claude_gateway_sqlite import replays, rows
+from claude_gateway_sqlite.desk import NO_SESSION, Desk
 from claude_gateway_sqlite.projects import Change
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.search import index_some, looks_up, words_of
-from claude_gateway_sqlite.writer import Desk, Writer
+from claude_gateway_sqlite.writer import Writer
 
 CHANGEABLE = frozenset(
     {
@@ -56,7 +57,6 @@ WHERE session = ?1 AND (
 )
 """
 GET = "SELECT * FROM whole_sessions WHERE owner = ? AND id = ?"
-REF = "SELECT ref FROM sessions WHERE owner = ? AND id = ?"
 # Lists leave out what is long: what is sent upstream.
 LIST = """
 SELECT s.ref, s.owner, s.id, s.project_id, s.model, s.title, s.status, s.parent_id, s.created_at,
@@ -113,7 +113,6 @@ UPDATE sessions SET
 WHERE owner = ?1 AND ref = ?2
 """
 
-NONE = "There is no such session."
 EVERY_NUMBER = 1 << 62
 
 
@@ -139,7 +138,7 @@ class Sessions:
     async def get_session(self, owner: str, session_id: str) -> Session:
         row = await self._readers.row(GET, (owner, session_id))
         if row is None:
-            raise NotFound(NONE)
+            raise NotFound(NO_SESSION)
         return rows.session(row)
 
     async def list_sessions(self, owner: str, page: Page, only: SessionFilter) -> Listing[Session]:
@@ -209,6 +208,7 @@ def add(desk: Desk, session: Session) -> int:
     ref = desk.cur.lastrowid
     assert ref is not None  # noqa: S101  # a row was added
     desk.cur.execute(ADD_TEXTS, (ref, *texts(session)))
+    desk.refs[session.owner, session.id] = ref
     if session.title:
         desk.cur.execute(TO_INDEX, (ref,))
     return ref
@@ -229,23 +229,15 @@ def texts(session: Session) -> tuple[object, ...]:
 def get(desk: Desk, owner: str, session_id: str) -> Session:
     row = desk.cur.execute(GET, (owner, session_id)).fetchone()
     if row is None:
-        raise NotFound(NONE)
+        raise NotFound(NO_SESSION)
     return rows.session(row)
-
-
-def find(desk: Desk, owner: str, session_id: str) -> int:
-    """Return the ref of a session. Raises NotFound."""
-    row = desk.cur.execute(REF, (owner, session_id)).fetchone()
-    if row is None:
-        raise NotFound(NONE)
-    return int(row[0])
 
 
 def change(desk: Desk, wanted: Change) -> Session:
     wanted.check(CHANGEABLE)
     before = get(desk, wanted.owner, wanted.id)
     session: Session = replace(before, **wanted.fields, updated_at=time.time())  # type: ignore[arg-type]
-    ref = find(desk, wanted.owner, wanted.id)
+    ref = desk.session(wanted.owner, wanted.id, look=True)
     write(desk, ref, session)
     desk.cur.execute(TOUCH, (session.updated_at, session.owner, ref))
     desk.cur.execute(CHANGE_TEXTS, (ref, *texts(session)))
@@ -261,14 +253,15 @@ def write(desk: Desk, ref: int, session: Session) -> None:
 
 
 def delete(desk: Desk, which: tuple[str, str]) -> None:
+    desk.refs.pop(which, None)
     row = desk.cur.execute(DELETE, which).fetchone()
     if row is None:
-        raise NotFound(NONE)
+        raise NotFound(NO_SESSION)
     desk.cur.execute(NOT_TO_INDEX, row)
 
 
 def forked(desk: Desk, wanted: Fork) -> Session:
-    source = find(desk, wanted.owner, wanted.source)
+    source = desk.session(wanted.owner, wanted.source, look=True)
     fork = replace(wanted.fork, owner=wanted.owner)
     ref = add(desk, fork)
     last = EVERY_NUMBER if wanted.last_number is None else wanted.last_number

@@ -47,7 +47,7 @@ async def open_store(
     async with prepared(file):
         connection = await asyncio.to_thread(for_writing, file, synchronous)
     with Instances.joined(folder) as instances:
-        writer = Writer(connection, House(connection))
+        writer = Writer(connection, House())
         try:
             async with Readers.opened(file) as readers:
                 yield SqliteStore(writer, readers, instances)

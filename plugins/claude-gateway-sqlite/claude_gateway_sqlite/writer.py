@@ -15,15 +15,20 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from claude_gateway import GatewayError, InternalError, Unavailable
+from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.troubles import translated
 
 T = TypeVar("T")
 A = TypeVar("A")
+
+# Who waits, what is to be done, and with what.
+Job: TypeAlias = tuple["asyncio.Future[Any]", Callable[[Desk, Any], object], object]
+# Who waited, and either what came of it or why not.
+Outcome: TypeAlias = tuple["asyncio.Future[Any]", object, GatewayError | None]
 
 log = logging.getLogger("claude_gateway.sqlite")
 
@@ -33,49 +38,12 @@ MOST_TOGETHER = 256
 IDLE, AT_LEAST_EVERY = 0.2, 1.0
 
 
-class Going(NamedTuple):
-    """A run that goes on: its row, its session's, its owner."""
-
-    run: int
-    session: int | None
-    owner: str
-
-
-@dataclass(slots=True)
-class Desk:
-    """What a change works with: a cursor inside a transaction, and the runs going on, by id.
-
-    The latter only saves look-ups: whatever is missing in it is looked up.
-    """
-
-    cur: sqlite3.Cursor
-    live: dict[str, Going] = field(default_factory=dict)
-
-
 class Housekeeping(Protocol):
     """What is done when nobody waits."""
 
     def __call__(self, desk: Desk) -> bool:
         """Do one short piece in transactions of its own; return whether there is more."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Job(Generic[T]):
-    """A change that somebody waits for."""
-
-    done: asyncio.Future[T]
-    change: Callable[[Desk, Any], T]
-    argument: object
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a job; either may be None."""
-
-    job: Job[Any]
-    value: object = None
-    error: GatewayError | None = None
 
 
 class Writer:
@@ -89,9 +57,9 @@ class Writer:
         self.commits = 0
         self.changes = 0
         self._connection = connection
-        self._desk = Desk(connection.cursor())
+        self._desk = Desk(connection)
         self._housekeeping = housekeeping
-        self._jobs: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
         # How long to wait for a change before looking after the house; None when it is in order.
@@ -105,7 +73,7 @@ class Writer:
         if self._closed:
             raise Unavailable("The store is closed.")
         done: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(Job(done, change, argument))
+        self._jobs.put((done, change, argument))
         return done
 
     async def close(self) -> None:
@@ -124,9 +92,9 @@ class Writer:
             del batch  # holds what callers sent, and the wait for the next may be long
             self._tidy(idle)
 
-    def _collect(self) -> list[Job[Any]] | None:
+    def _collect(self) -> list[Job] | None:
         """Return all that waits, nothing when it is time to tidy up, None at the end."""
-        batch: list[Job[Any]] = []
+        batch: list[Job] = []
         try:
             job = self._jobs.get(timeout=self._patience)
             while job is not None and len(batch) < MOST_TOGETHER:
@@ -137,40 +105,35 @@ class Writer:
         self._jobs.put(job)  # the end, or one too many: found again next time
         return batch or None
 
-    def _written(self, batch: Sequence[Job[Any]]) -> list[Outcome]:
+    def _written(self, batch: Sequence[Job]) -> list[Outcome]:
         try:
-            self._desk.cur.execute("BEGIN IMMEDIATE")
+            self._desk.begin()
         except sqlite3.Error as exc:
-            return [Outcome(job, error=self._error(exc)) for job in batch]
+            return [(job[0], None, self._error(exc)) for job in batch]
         try:
             return self._together(batch)
         except Exception as exc:  # noqa: BLE001  # whatever a change raises; one of them, or the disk
-            self._undo()
+            self._desk.undo()
             if len(batch) == 1:
-                return [Outcome(batch[0], error=self._error(exc))]
+                return [(batch[0][0], None, self._error(exc))]
         return [self._written((job,))[0] for job in batch]
 
-    def _together(self, batch: Sequence[Job[Any]]) -> list[Outcome]:
+    def _together(self, batch: Sequence[Job]) -> list[Outcome]:
         """Write all in the open transaction. Raises when one failed half-way."""
-        desk, connection = self._desk, self._connection
-        outcomes = []
-        for job in batch:
-            before = connection.total_changes
+        desk = self._desk
+        outcomes: list[Outcome] = []
+        for done, change, argument in batch:
+            before = desk.changed()
             try:
-                outcomes.append(Outcome(job, job.change(desk, job.argument)))
+                outcomes.append((done, change(desk, argument), None))
             except GatewayError as exc:
-                if connection.total_changes != before:
+                if desk.changed() != before:
                     raise
-                outcomes.append(Outcome(job, error=_bare(exc)))
-        desk.cur.execute("COMMIT")
+                outcomes.append((done, None, _bare(exc)))
+        desk.commit()
         self.commits += 1
         self.changes += len(batch)
         return outcomes
-
-    def _undo(self) -> None:
-        self._desk.live.clear()  # may name rows that are not there after all
-        if self._connection.in_transaction:
-            self._connection.rollback()
 
     def _error(self, exc: Exception) -> GatewayError:
         error = translated(exc)
@@ -194,21 +157,20 @@ class Writer:
         try:
             self._patience = 0.0 if self._housekeeping(self._desk) else None
         except sqlite3.Error as exc:
-            self._undo()
+            self._desk.undo()
             self._patience = None  # until somebody writes again
             log.warning("the database could not be tidied up: %s", exc)
         self._tidied = time.monotonic()
 
 
 def _settle(outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        done = outcome.job.done
+    for done, value, error in outcomes:
         if done.done():  # whoever waited has gone
             continue
-        if outcome.error is None:
-            done.set_result(outcome.value)
+        if error is None:
+            done.set_result(value)
         else:
-            done.set_exception(outcome.error)
+            done.set_exception(error)
 
 
 def _bare(exc: GatewayError) -> GatewayError:

@@ -1,0 +1,69 @@
+"""What a change of the database works with."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from claude_gateway import NotFound
+
+MOST_KNOWN = 10_000
+
+SESSION = "SELECT ref FROM sessions WHERE owner = ? AND id = ?"
+NO_SESSION = "There is no such session."
+
+
+class Going(NamedTuple):
+    """A run that goes on: its row, its session's, its owner."""
+
+    run: int
+    session: int | None
+    owner: str
+
+
+class Desk:
+    """What a change works with: a cursor inside a transaction, and what saves look-ups.
+
+    `live` are runs that go on, by id; `refs` are rows of sessions, by owner and id, which may be
+    gone. `last_run` is the highest number that a run has had, None when it is not known.
+    """
+
+    __slots__ = ("_connection", "cur", "last_run", "live", "refs")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.cur = connection.cursor()
+        self.live: dict[str, Going] = {}
+        self.refs: dict[tuple[str, str], int] = {}
+        self.last_run: int | None = None
+
+    def changed(self) -> int:
+        """Return how many rows were changed since the connection was opened."""
+        return self._connection.total_changes
+
+    def session(self, owner: str, session_id: str, *, look: bool = False) -> int:
+        """Return the ref of a session, the one last known unless told to look. Raises NotFound."""
+        ref = None if look else self.refs.get((owner, session_id))
+        if ref is None:
+            row = self.cur.execute(SESSION, (owner, session_id)).fetchone()
+            if row is None:
+                raise NotFound(NO_SESSION)
+            if len(self.refs) >= MOST_KNOWN:
+                self.refs.clear()
+            ref = self.refs[owner, session_id] = row[0]
+        return ref
+
+    def begin(self) -> None:
+        """Begin a transaction, and with it a time in which nobody else writes."""
+        self.cur.execute("BEGIN IMMEDIATE")
+        self.last_run = None
+
+    def commit(self) -> None:
+        self.cur.execute("COMMIT")
+
+    def undo(self) -> None:
+        """Forget what may not be true after all, and end the transaction if there is one."""
+        self.live.clear()
+        self.refs.clear()
+        if self._connection.in_transaction:
+            self._connection.rollback()
