@@ -56,4 +56,8 @@ def register_health_checks(settings: Settings) -> Sequence[Offer[HealthCheck]]: 
 
 @hookspec
 def register_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
-    """Return commands to add to `claude-gateway`."""
+    """Return commands to add to `claude-gateway`.
+
+    `click.pass_obj` hands a command a function that reads the settings, checks them and returns
+    them as Settings. A SettingsError or PluginError that a command raises is told in one sentence.
+    """

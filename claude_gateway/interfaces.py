@@ -28,11 +28,13 @@ class Offer(Generic[T_co]):
     """Something a plugin can provide, not yet opened.
 
     `open` returns an async context manager that lasts as long as the gateway serves; whatever it
-    yields is used in between. Listing plugins opens nothing.
+    yields is used in between. Listing plugins opens nothing. `patience` is how many seconds opening
+    may take; None is the half minute that everybody gets.
     """
 
     name: str
     open: Callable[[], AbstractAsyncContextManager[T_co]]
+    patience: float | None = None
 
 
 class ModelBackend(Protocol):

@@ -154,6 +154,7 @@ def _offers(plugins: Plugins, hook: str, settings: Settings) -> Sequence[tuple[s
 async def _open(
     stack: AsyncExitStack, plugins: Plugins, name: str, offer: Offer[T], timeout_s: float
 ) -> T:
+    timeout_s = timeout_s if offer.patience is None else offer.patience
     patience, opened = asyncio.timeout(timeout_s), AsyncExitStack()
     try:
         async with patience:

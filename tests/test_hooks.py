@@ -33,7 +33,7 @@ from claude_gateway import (
 from claude_gateway.cli import cli
 from claude_gateway.cli.start import known_settings
 from claude_gateway.defaults import Defaults
-from claude_gateway.errors import PluginError
+from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.plugins import load
 from claude_gateway.registry import open_registry
 from claude_gateway.testing.raw import chat_body, message_body
@@ -213,6 +213,37 @@ def test_hook_register_commands_adds_to_the_command_line(site: Site) -> None:
     assert runner.invoke(cli, ["greet"]).output == "Hello\n"
     assert "greet" in runner.invoke(cli, ["--help"]).output
     assert "serve" in runner.invoke(cli, ["--help"]).output
+
+
+def test_hook_register_commands_hands_them_the_settings(site: Site) -> None:
+    site.install(
+        "greet",
+        """
+        import click
+
+        NAME = Setting("GREET_NAME", str, "nobody", "whom")
+
+        @click.command()
+        @click.pass_obj
+        def greet(settings):
+            click.echo(f"Hello {settings()[NAME]}")
+
+        class Plugin:
+            @hookimpl
+            def register_settings(self):
+                return [NAME]
+
+            @hookimpl
+            def register_commands(self):
+                return [greet]
+
+        plugin = Plugin()
+        """,
+    )
+    environment = {"GREET_NAME": "Ada"}
+    assert CliRunner(env=environment).invoke(cli, ["greet"]).output == "Hello Ada\n"
+    wrong = CliRunner(env={**environment, "PORT": "x"}).invoke(cli, ["greet"])
+    assert isinstance(wrong.exception, SettingsError)
 
 
 @pytest.mark.parametrize("hook", SPECS)

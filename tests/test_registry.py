@@ -271,6 +271,22 @@ async def test_a_health_check_with_the_name_of_a_backends_own_is_a_clash() -> No
     assert "'b_api'" in await refusal(plugin)
 
 
+async def test_an_offer_may_ask_for_more_patience() -> None:
+    class Slow:
+        @hookimpl
+        def register_model_backends(self, settings: Settings) -> Sequence[Offer[ModelBackend]]:
+            return [Offer("slow", self._opened, patience=30)]
+
+        @asynccontextmanager
+        async def _opened(self) -> AsyncGenerator[ModelBackend]:
+            await asyncio.sleep(0.05)
+            yield Backend("m")
+
+    plugins = load(("slow", Slow()), discover=False)
+    async with open_registry(plugins, NO_SETTINGS, open_timeout=0.01) as registry:
+        assert list(registry.backends) == ["slow"]
+
+
 # --- stores
 
 

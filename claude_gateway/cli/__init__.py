@@ -11,8 +11,9 @@ from claude_gateway.cli.inspect import check_config, plugins, settings_page
 from claude_gateway.cli.projects import projects
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.sessions import sessions
-from claude_gateway.cli.start import load_plugins
+from claude_gateway.cli.start import load_plugins, prepare
 from claude_gateway.errors import PluginError, SettingsError
+from claude_gateway.settings import Settings
 from claude_gateway.version import __version__
 
 
@@ -28,8 +29,12 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="claude-gateway")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """A self-hosted backend for Claude apps."""
+    ctx.obj = (
+        _settings  # for commands of plugins; reading them is only worth it where they are used
+    )
 
 
 for _command in (serve, projects, sessions, plugins, check_config, settings_page):
@@ -47,6 +52,10 @@ def main() -> None:
     except PluginError as exc:
         click.echo(f"claude-gateway: {exc}.", err=True)
         sys.exit(3)
+
+
+def _settings() -> Settings:
+    return prepare({})[0]
 
 
 def _from_plugins() -> dict[str, click.Command]:

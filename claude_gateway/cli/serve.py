@@ -68,7 +68,9 @@ def writable(key: Setting[Path], settings: Settings) -> None:
     """Make the folder if it is missing. Raises SettingsError when it cannot be used."""
     folder = settings[key].absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # What is stored is its owner's alone; what is worked on may be shared.
+        mode = 0o700 if key is names.GATEWAY_DATA_DIR else 0o777
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
         probe = folder / f".writable-{os.getpid()}"
         probe.touch()
         probe.unlink()

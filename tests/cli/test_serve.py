@@ -145,6 +145,14 @@ def test_a_folder_is_made_with_its_parents_and_left_empty(folder: Path) -> None:
     assert list((folder / "a/b/c").iterdir()) == []
 
 
+def test_the_data_folder_is_made_for_its_user_alone(folder: Path) -> None:
+    for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
+        writable(key, settings(GATEWAY_DATA_DIR="data", WORKSPACE_DIR="work"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes["data"] == 0o700
+    assert modes["work"] & 0o700 == 0o700
+
+
 def test_the_log_goes_to_standard_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(raw)))

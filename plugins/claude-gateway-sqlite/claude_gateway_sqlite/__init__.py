@@ -6,9 +6,24 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from claude_gateway import GATEWAY_DATA_DIR, Offer, Setting, Settings, Store, hookimpl
+import click
+
+from claude_gateway import (
+    GATEWAY_DATA_DIR,
+    GATEWAY_STORE,
+    HealthCheck,
+    Offer,
+    Setting,
+    Settings,
+    Store,
+    hookimpl,
+)
+from claude_gateway_sqlite.commands import DATABASE, backup, restore
 
 SECTION = "SQLite store"
+
+# Seconds: a large database of an earlier version is copied before it is changed.
+PATIENCE = 3600.0
 
 
 def synchronous(raw: str) -> Literal["full", "normal"]:
@@ -49,7 +64,25 @@ class Plugin:
             ) as store:
                 yield store
 
-        return (Offer("sqlite", opened),)
+        return (Offer("sqlite", opened, PATIENCE),)
+
+    @hookimpl
+    def register_health_checks(self, settings: Settings) -> Sequence[Offer[HealthCheck]]:
+        if settings[GATEWAY_STORE] not in ("auto", "sqlite"):
+            return ()
+
+        @asynccontextmanager
+        async def opened() -> AsyncGenerator[HealthCheck]:
+            from claude_gateway_sqlite.health import DatabaseCheck
+
+            async with DatabaseCheck.opened(settings[GATEWAY_DATA_DIR] / DATABASE) as check:
+                yield check
+
+        return (Offer("database", opened),)
+
+    @hookimpl
+    def register_commands(self) -> Sequence[click.Command]:
+        return (backup, restore)
 
 
 plugin = Plugin()

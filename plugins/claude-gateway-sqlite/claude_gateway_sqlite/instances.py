@@ -2,6 +2,7 @@
 
 Each holds a lock of the operating system's on a file of its own as long as it lives. The system lets
 go of it when the process dies, however it dies, so a lock that can be taken is that of a dead one.
+All of them share one more lock, which nobody can have alone as long as one of them lives.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import re
 import secrets
 import sys
 from collections.abc import Collection, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from claude_gateway import PluginError
 
 log = logging.getLogger("claude_gateway.sqlite")
 
-FOLDER = "instances"
+FOLDER, SHARED = "instances", "shared"
 NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -31,33 +34,26 @@ class Instances:
     @classmethod
     @contextmanager
     def joined(cls, data: Path) -> Generator[Instances]:
-        """Be one of them, until left."""
-        folder = data / FOLDER
-        folder.mkdir(mode=0o700, exist_ok=True)
-        own = secrets.token_hex(16)
-        file = folder / f"{own}.lock"
-        # Locked before it has its name, so that nobody finds it unlocked.
-        making = folder / f"{own}.new"
-        handle = os.open(making, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        try:
-            if not _lock(handle):
-                log.warning("no file locks here: runs of other processes are taken for abandoned")
-            making.rename(file)
+        """Be one of them, until left. Raises PluginError while somebody is alone in there."""
+        folder, own = data / FOLDER, secrets.token_hex(16)
+        with ExitStack() as stack:
+            try:
+                folder.mkdir(mode=0o700, exist_ok=True)
+                shared = stack.enter_context(_opened(folder / SHARED))
+                stack.enter_context(_named(folder, own))
+                free = _lock(shared, alone=False)
+            except OSError as exc:
+                raise PluginError(
+                    f"{folder} cannot be written to ({exc.strerror}); choose another folder with "
+                    "GATEWAY_DATA_DIR"
+                ) from exc
+            if not free:
+                raise PluginError("a backup is being brought back; start again when that is done")
             yield cls(folder, own)
-        finally:
-            for name in (making, file):
-                with suppress(OSError):
-                    name.unlink(missing_ok=True)
-            os.close(handle)
 
     def gone(self, names: Collection[str]) -> set[str]:
         """Return those that are dead, and remove what they left."""
         return {name for name in names if name != self.own and not self._alive(name)}
-
-    def others(self) -> set[str]:
-        """Return those that are alive, beside this one; what the dead have left is removed."""
-        names = {file.stem for file in self._folder.glob("*.lock")} - {self.own}
-        return names - self.gone(names)
 
     def _alive(self, name: str) -> bool:
         """Whether a process holds its lock. One of no possible name never was."""
@@ -79,19 +75,53 @@ class Instances:
         return alive
 
 
+@contextmanager
+def alone(data: Path) -> Generator[bool]:
+    """Keep everybody out as long as entered; whether that could be done: nobody was in."""
+    folder = data / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _opened(folder / SHARED) as shared:
+        yield _lock(shared)
+
+
+@contextmanager
+def _opened(file: Path) -> Generator[int]:
+    handle = os.open(file, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _named(folder: Path, own: str) -> Generator[None]:
+    """Hold a lock of this name: locked before it has the name, so that nobody finds it free."""
+    making, file = folder / f"{own}.new", folder / f"{own}.lock"
+    with _opened(making) as handle:
+        try:
+            _lock(handle)
+            making.rename(file)
+            yield
+        finally:
+            for name in (making, file):
+                with suppress(OSError):
+                    name.unlink(missing_ok=True)
+
+
 if sys.platform == "win32":
 
-    def _lock(handle: int) -> bool:
-        """Never taken: without locks everybody else is taken for dead, and said to be so."""
-        return handle < 0
+    def _lock(handle: int, *, alone: bool = True) -> bool:
+        """Always taken: without locks everybody else is taken for dead, and that is said."""
+        log.warning("no file locks here: runs of other processes are taken for abandoned")
+        return handle >= 0 or alone
 
 else:
     import fcntl
 
-    def _lock(handle: int) -> bool:
-        """Take the lock, if nobody has it; return whether it was taken."""
+    def _lock(handle: int, *, alone: bool = True) -> bool:
+        """Take the lock, if others let us; return whether it was taken."""
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -18,11 +18,11 @@ from claude_gateway_sqlite.troubles import at_the_start
 
 Synchronous: TypeAlias = Literal["full", "normal"]
 
-NAME = "gateway.db"
 SYNCHRONOUS: dict[Synchronous, str] = {
     "full": "PRAGMA synchronous = FULL",
     "normal": "PRAGMA synchronous = NORMAL",
 }
+VERSION = "PRAGMA user_version"
 WRITING = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
@@ -35,25 +35,31 @@ WRITING = (
 
 @asynccontextmanager
 async def prepared(file: Path, migrations: Sequence[str] = MIGRATIONS) -> AsyncGenerator[None]:
-    """Make the file, or migrate it. Raises PluginError when it cannot be used, inside as well."""
+    """Bring the database up to date. Raises PluginError when it cannot be used, inside as well."""
     try:
-        private(file)
         await migrate(file, migrations)
         yield
     except sqlite3.Error as exc:
         raise at_the_start(exc, file) from exc
-    except OSError as exc:
-        raise PluginError(f"the database {file} cannot be made: {exc.strerror}") from exc
 
 
 def private(file: Path) -> None:
-    """Make the folder and an empty file, or close one that is there to other users."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder and an empty file, or close one that is there to other users.
+
+    Raises PluginError when that cannot be done.
+    """
     try:
-        file.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        with suppress(OSError):  # somebody else's, or on a file system without modes
-            file.chmod(0o600)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if file.exists():
+            with suppress(OSError):  # somebody else's, or on a file system without modes
+                file.chmod(0o600)
+        else:
+            file.touch(mode=0o600)
+    except OSError as exc:
+        raise PluginError(
+            f"the database {file} cannot be made ({exc.strerror}). Look whether its folder may be "
+            "written by this user, or choose another one with GATEWAY_DATA_DIR"
+        ) from exc
 
 
 async def migrate(file: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
@@ -65,8 +71,11 @@ async def migrate(file: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
         address(file, "rw"), uri=True, isolation_level=None, timeout=BUSY_SECONDS
     )
     async with connecting as db:
-        if await number(db, "PRAGMA user_version") != len(migrations):
-            await db.execute("PRAGMA journal_mode = WAL")
+        before = await number(db, VERSION)
+        if before != len(migrations):
+            await db.execute_fetchall("PRAGMA journal_mode = WAL")
+        if 0 < before < len(migrations):
+            await copy_before(file, len(migrations))
         while await _step(db, file, migrations):
             pass
 
@@ -75,26 +84,17 @@ async def _step(db: aiosqlite.Connection, file: Path, migrations: Sequence[str])
     """Take the next step, unless another process has; return whether there are more."""
     await db.execute("BEGIN IMMEDIATE")
     try:
-        version = await number(db, "PRAGMA user_version")
+        version = await number(db, VERSION)
         await _check(db, file, version, len(migrations))
         if version < len(migrations):
-            if version > 0:
-                await copy_before(file, len(migrations))
             for statement in statements(migrations[version]):
                 await db.execute(statement)
-            await db.execute(_VERSION % (version + 1))
-            await db.execute(_APPLICATION)
         await db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             await db.rollback()
         raise
     return version + 1 < len(migrations)
-
-
-# Pragmas take no bound values; these are numbers of our own.
-_VERSION = "PRAGMA user_version = %d"
-_APPLICATION = f"PRAGMA application_id = {APPLICATION:d}"
 
 
 async def _check(db: aiosqlite.Connection, file: Path, version: int, newest: int) -> None:

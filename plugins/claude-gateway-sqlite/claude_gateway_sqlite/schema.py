@@ -12,7 +12,8 @@ of 1e-12 dollars, NULL where nobody knows.
 
 from __future__ import annotations
 
-APPLICATION = 0x43477731  # written into the file, so that it is not mistaken for another program's
+# Written into the file by its first step, so that it is not mistaken for another program's.
+APPLICATION = 1_128_757_041
 
 EVENT_BITS = 30
 LAST_EVENT = (1 << EVENT_BITS) - 1
@@ -213,6 +214,9 @@ LEFT JOIN events e ON e.key = CASE WHEN r.ended_at IS NULL THEN (
     SELECT max(key) FROM events WHERE key > r.ref << 30 AND key < (r.ref + 1) << 30
 ) END
 WHERE r.session IS NULL OR s.owner = r.owner;
+
+PRAGMA application_id = 1128757041;
+PRAGMA user_version = 1;
 """
 
 MIGRATIONS: tuple[str, ...] = (V1,)

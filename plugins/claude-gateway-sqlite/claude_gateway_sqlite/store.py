@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
 from claude_gateway_sqlite.instances import Instances
 from claude_gateway_sqlite.ledger import Ledger
 from claude_gateway_sqlite.messages import Messages
-from claude_gateway_sqlite.opening import NAME, Synchronous, for_writing, prepared
+from claude_gateway_sqlite.opening import Synchronous, for_writing, prepared, private
 from claude_gateway_sqlite.projects import Projects
 from claude_gateway_sqlite.pruning import Pruning
 from claude_gateway_sqlite.readers import Readers
@@ -43,10 +44,11 @@ async def open_store(
     folder: Path, synchronous: Synchronous = "full"
 ) -> AsyncGenerator[SqliteStore]:
     """Open the database in a folder. Raises PluginError when it cannot be used."""
-    file = folder / NAME
-    async with prepared(file):
-        connection = await asyncio.to_thread(for_writing, file, synchronous)
+    file = folder / DATABASE
+    private(file)
     with Instances.joined(folder) as instances:
+        async with prepared(file):
+            connection = await asyncio.to_thread(for_writing, file, synchronous)
         writer = Writer(connection, House())
         try:
             async with Readers.opened(file) as readers:

@@ -1,0 +1,156 @@
+"""Every statement that the plugin has: constant text, bound values, and an index to go by."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import claude_gateway_sqlite
+import pytest
+from claude_gateway_sqlite.copies import MARK
+from claude_gateway_sqlite.opening import for_writing
+from claude_gateway_sqlite.store import open_store
+
+VERB = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|PRAGMA|CREATE|BEGIN|COMMIT|DROP)\b")
+PLANNABLE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+# What is handed a statement, and at which place.
+ASKS = {"execute": 0, "executemany": 0, "executescript": 0, "execute_fetchall": 0}
+ASKS |= {"rows": 0, "row": 0, "number": 1}
+SOURCES = sorted(Path(claude_gateway_sqlite.__file__).parent.glob("*.py"))
+
+
+def constants() -> Iterator[tuple[str, str]]:
+    """Every constant that is a statement, by the module that has it."""
+    for source in SOURCES:
+        module = importlib.import_module(f"claude_gateway_sqlite.{source.stem}")
+        for node in ast.parse(source.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                name = node.targets[0].id
+                value = getattr(module, name)
+                if isinstance(value, str) and PLANNABLE.match(value):
+                    yield f"{source.stem}.{name}", value
+
+
+STATEMENTS = dict(constants())
+
+
+def test_there_are_statements_to_look_at() -> None:
+    assert len(STATEMENTS) > 60
+    assert {"turns.LIVE", "sessions.LIST", "search.MATCHING", "procedures.END"} <= STATEMENTS.keys()
+
+
+# --- S1: no statement has a user's text in it
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_s1_no_statement_is_put_together_from_pieces(source: Path) -> None:
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            assert not any(is_statement(part) for part in node.values), ast.unparse(node)
+        if isinstance(node, ast.BinOp):
+            assert not is_statement(node.left), ast.unparse(node)
+            assert not is_statement(node.right), ast.unparse(node)
+        if isinstance(node, ast.Call):
+            assert_asks_with_a_constant(node)
+
+
+def is_statement(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and bool(VERB.match(str(node.value)))
+
+
+def assert_asks_with_a_constant(node: ast.Call) -> None:
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+    if called == "format":
+        assert not is_statement(getattr(node.func, "value", node)), ast.unparse(node)
+    if len(node.args) > (place := ASKS.get(called, 99)):
+        made = (ast.JoinedStr, ast.BinOp, ast.Call, ast.IfExp, ast.Subscript)
+        assert not isinstance(node.args[place], made), ast.unparse(node)
+
+
+# --- indexes
+
+# Read whole on purpose: what waits to be done, what is counted, and tables of a row or two.
+WHOLE = {
+    "search.WAITING",
+    "search.WAITING_OF",
+    "health.FELT",
+    "turns.LAST_RUN",
+    "copies.COUNTS",
+    "copies.NOTED",
+    "copies.FORGET",
+    "copies.IS_MARKED",
+    "sessions.ACTIVE",
+    "runs.GOING_ON",
+}
+NO_TABLE = re.compile(r"SCAN (json_each|f VIRTUAL|f$|owners|w$|\(subquery|\d* ?CONSTANT)")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    folder = tmp_path_factory.mktemp("plans")
+
+    async def made() -> None:
+        async with open_store(folder):
+            pass
+
+    asyncio.run(made())
+    with closing(for_writing(folder / "gateway.db", "full")) as connection:
+        connection.execute(MARK)
+        yield connection
+
+
+def plan(database: sqlite3.Connection, name: str) -> list[str]:
+    """What SQLite would do, with as many values as the statement wants."""
+    explained = f"EXPLAIN QUERY PLAN {STATEMENTS[name]}"
+    for count in range(50):
+        try:
+            return [step[3] for step in database.execute(explained, [1] * count)]
+        except sqlite3.ProgrammingError:
+            continue
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - WHOLE))
+def test_no_statement_reads_a_whole_table(database: sqlite3.Connection, name: str) -> None:
+    steps = plan(database, name)
+    scans = [step for step in steps if step.startswith("SCAN") and not NO_TABLE.match(step)]
+    assert not scans, "\n".join(steps)
+
+
+@pytest.mark.parametrize(
+    "name", ["sessions.LIST", "projects.LIST", "runs.LIST", "runs.LIST_OF_SESSION", "messages.LIST"]
+)
+def test_lists_come_out_of_an_index_in_order(database: sqlite3.Connection, name: str) -> None:
+    steps = plan(database, name)
+    assert not [step for step in steps if "TEMP B-TREE" in step], "\n".join(steps)
+
+
+# --- S9: owners
+
+OWNED = re.compile(r"\b(?:FROM|UPDATE|INTO|JOIN)\s+(projects|sessions|runs|replays|whole_\w+)\b")
+BOUND = re.compile(r"\bowner (=|IS NULL)|\(\s*owner\b|\bowner, id\b|, owner\b")
+# About nobody in particular, or by the number of a row that was looked up for its owner before.
+FOR_NOBODY = {
+    "copies.COUNTS",
+    "pruning.ENDED",
+    "pruning.FORGET",
+    "pruning.RUN_OF",
+    "pruning.DELETE_RUN",
+    "pruning.DELETE_SESSION",
+    "runs.GOING_ON",
+    "search.STATE",
+    "sessions.ACTIVE",
+}
+
+
+@pytest.mark.parametrize(
+    "name", sorted({name for name, text in STATEMENTS.items() if OWNED.search(text)} - FOR_NOBODY)
+)
+def test_s9_statements_about_what_somebody_owns_are_bounded_by_the_owner(name: str) -> None:
+    assert BOUND.search(STATEMENTS[name]), STATEMENTS[name]
