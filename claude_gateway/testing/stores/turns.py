@@ -164,6 +164,12 @@ class OfTurns(OfAStore):
         once_more = replace(again, run=run("run_3"), expected=3, replay=replay("run_3"))
         assert (await store.begin_turn(once_more)).id == "run_2"
 
+    async def test_an_attempt_whose_session_is_gone_can_be_made_again(self, store: Store) -> None:
+        await store.begin_turn(starting("run_1", replay=replay("run_1")))
+        await store.delete_session(ADA, "s")
+        again = starting("run_2", replay=replay("run_2"))
+        assert (await store.begin_turn(again)).id == "run_2"
+
     async def test_of_many_turns_at_once_one_begins(self, store: Store) -> None:
         await turn(store, "run_0")
         starts = (

@@ -72,6 +72,7 @@ async def migrate(file: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
     )
     async with connecting as db:
         before = await number(db, VERSION)
+        await _check(db, file, before, len(migrations))
         if before != len(migrations):
             await db.execute_fetchall("PRAGMA journal_mode = WAL")
         if 0 < before < len(migrations):
