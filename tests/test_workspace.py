@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claude_gateway.errors import Conflict, InvalidRequest, StorageFull, Unavailable
@@ -92,6 +92,7 @@ def test_s6_a_neighbour_with_the_same_beginning_is_elsewhere(root: Path) -> None
         Workspace(root).resolve(f"{root}-evil/a")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 @example("/workspace/\x00")
 @example("..\u2024/..")
