@@ -22,6 +22,8 @@ from claude_gateway.dialects.openai.request import read, translate
 from claude_gateway.models.table import shipped_models
 from claude_gateway.testing import FakeAnthropic, GatewayProcess
 from claude_gateway.testing.raw import ask
+from claude_gateway.testing.upstream import answering
+from claude_gateway.testing.wire import text, thinking
 from claude_gateway.types.models import ModelInfo
 
 SAME_EVERY_TIME = settings(
@@ -223,3 +225,30 @@ async def test_t19_every_turn_through_the_gateway_reads_what_the_turn_before_has
         assert read_ >= left
         left = kept
     assert left > 200
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_t19_every_turn_of_a_kept_conversation_reads_what_the_turn_before_has_left(
+    env: dict[str, str], upstream: FakeAnthropic
+) -> None:
+    upstream.always(answering(thinking("Hm", signature="c2ln"), text("Yes")))
+    turns: list[dict[str, Any]] = [
+        {"messages": [SYSTEM, user("Hi")]},
+        {"messages": [SYSTEM, user(*"abcdefghijklmnopqrstuvwxyz")]},
+        {"messages": [user("So?")], "tool_choice": "required"},
+        {"messages": [user("And as JSON?")], "response_format": {"type": "json_object"}},
+        {"messages": [NOTE, user("Thanks")]},
+        {"messages": [{"role": "user", "content": [image(n) for n in range(25)]}]},
+        {"messages": [user("Bye")]},
+    ]
+    cache, left = PromptCache(), 0
+    async with GatewayProcess(env | {"GATEWAY_AUTO_CACHE": "true"}) as gateway:
+        for turn in turns:
+            asked = {"model": "sonnet", "tools": TOOLS, "session_id": "kept", **turn}
+            response = await ask(gateway.port, "POST", "/v1/chat/completions", asked)
+            assert response.status == 200, response.body
+    for sent_ in upstream.turns:
+        read_, kept = cache.asked(sent_.json)
+        assert read_ >= left
+        left = kept
+    assert left > 60

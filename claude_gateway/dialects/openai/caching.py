@@ -8,7 +8,7 @@ follow short-lived ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from claude_gateway.dialects.fields import optional, passed_on, wrong
 
@@ -48,14 +48,15 @@ def keep_prefixes(params: dict[str, object], fields: Mapping[str, object], *, au
     if wanted and mode != "explicit" and not marked:
         _mark(params)
         marked = _marked(params)
-    for block in marked[:-MOST_BREAKPOINTS]:
-        del block["cache_control"]
+    for spot in marked[:-MOST_BREAKPOINTS]:
+        spot.put(None)
     long = optional(options, "ttl", str, "prompt_cache_options.") is not None or _retained(fields)
-    for block in reversed(marked[-MOST_BREAKPOINTS:]):
-        control = block["cache_control"]
+    for spot in reversed(marked[-MOST_BREAKPOINTS:]):
+        control = spot.block["cache_control"]
         if isinstance(control, dict):
             long = long or control.get("ttl") == "1h"
-            block["cache_control"] = {**control, "ttl": "1h"} if long else control
+            if long:
+                spot.put({**control, "ttl": "1h"})
 
 
 def _retained(fields: Mapping[str, object]) -> bool:
@@ -69,34 +70,52 @@ def _retained(fields: Mapping[str, object]) -> bool:
 def _mark(params: Mapping[str, object]) -> None:
     """Mark the end of the tools, of the system's text and of the last turns of the user."""
     for key in ("tools", "system"):
-        blocks = _objects(params.get(key))
-        if blocks:
-            blocks[-1]["cache_control"] = {"type": "ephemeral"}
+        _mark_last(params.get(key))
     turns = [t for t in _objects(params.get("messages")) if t.get("role") == "user"]
     for turn in turns[-USER_TURNS:]:
         if isinstance(turn["content"], str):
             turn["content"] = [{"type": "text", "text": turn["content"]}]
-        blocks = [b for b in _objects(turn["content"]) if b.get("type") not in THOUGHTS]
-        if blocks:
-            blocks[-1]["cache_control"] = {"type": "ephemeral"}
+        _mark_last(turn["content"])
 
 
-def _marked(params: Mapping[str, object]) -> list[Block]:
+def _mark_last(blocks: object) -> None:
+    if isinstance(blocks, list):
+        for at, block in reversed(list(enumerate(blocks))):
+            if isinstance(block, dict) and block.get("type") not in THOUGHTS:
+                _Spot(blocks, at, block).put({"type": "ephemeral"})
+                return
+
+
+def _marked(params: Mapping[str, object]) -> list[_Spot]:
     """Find what has a breakpoint, in upstream's order."""
-    found: list[Block] = []
+    found: list[_Spot] = []
     for key in ("tools", "system", "messages"):
         _collect(params.get(key), found)
     return found
 
 
-def _collect(blocks: object, found: list[Block]) -> None:
-    for block in blocks if isinstance(blocks, list) else ():
-        if isinstance(block, dict):
-            if isinstance(block.get("content"), list):
-                _collect(block["content"], found)
-            if "cache_control" in block:
-                found.append(block)
+def _collect(blocks: object, found: list[_Spot]) -> None:
+    if isinstance(blocks, list):
+        for at, block in enumerate(blocks):
+            if isinstance(block, dict):
+                if isinstance(block.get("content"), list):
+                    _collect(block["content"], found)
+                if "cache_control" in block:
+                    found.append(_Spot(blocks, at, block))
 
 
 def _objects(value: object) -> list[Block]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+class _Spot(NamedTuple):
+    """Where a block stands. The block itself may be part of a kept history, so it stays as it is."""
+
+    blocks: list[object]
+    at: int
+    block: Block
+
+    def put(self, control: object) -> None:
+        """Put a copy there that has this breakpoint, or none."""
+        bare = {key: value for key, value in self.block.items() if key != "cache_control"}
+        self.blocks[self.at] = bare if control is None else {**bare, "cache_control": control}

@@ -136,6 +136,24 @@ def test_t10_thoughts_are_never_marked() -> None:
     assert marks(asked) == [("a", SHORT)]
 
 
+def test_t19_blocks_that_are_used_again_stay_as_they_are() -> None:
+    said, tool = part("Hi"), {"name": "look", "input_schema": {}}
+    client = part("a", cache_control=SHORT)
+
+    def asked(*last: dict[str, object]) -> dict[str, Any]:
+        turns = [user(said), {"role": "assistant", "content": [part("Yes")]}, user(*last)]
+        return {"tools": [tool], "messages": turns}
+
+    first, second, marked = asked(part("So?")), asked(part("So?")), asked(*[client] * 5)
+    for request in (first, second, marked):
+        keep_prefixes(request, {"prompt_cache_retention": "24h"}, auto=True)
+    assert first == second
+    assert marks(first) == [("look", LONG), ("Hi", LONG), ("So?", LONG)]
+    assert marks(marked) == [("a", LONG)] * 4
+    assert (said, client) == (part("Hi"), part("a", cache_control=SHORT))
+    assert "cache_control" not in tool
+
+
 @pytest.mark.parametrize("choice", ["auto", "required"])
 def test_t19_the_second_turn_finds_what_the_first_one_left(choice: str) -> None:
     common: dict[str, Any] = {"tools": [TOOL], "auto": True, "tool_choice": choice}
