@@ -6,7 +6,7 @@ It satisfies openai-python (`error.code`, `.param`, `.type`), anthropic-python (
 
 from __future__ import annotations
 
-from claude_gateway.errors import GatewayError
+from claude_gateway.errors import GatewayError, Overloaded, Unavailable
 from claude_gateway.redaction import redacted, redacted_value
 
 
@@ -22,3 +22,9 @@ def envelope(error: GatewayError, request_id: str, status: int | None = None) ->
     if error.details is not None:
         said["details"] = redacted_value(error.details)
     return {"type": "error", "error": said, "request_id": request_id}
+
+
+def openai_envelope(error: GatewayError, request_id: str) -> dict[str, object]:
+    """Say it to OpenAI's clients, who do not know 529; before the first byte they get 503, too."""
+    status = Unavailable.status if isinstance(error, Overloaded) else error.status
+    return envelope(error, request_id, status)

@@ -156,6 +156,18 @@ def message_body(words: str = "Hello", /, **fields: object) -> dict[str, object]
     return {**chat_body(words), "max_tokens": 100, **fields}
 
 
+def response_body(words: str = "Hello", /, **fields: object) -> dict[str, object]:
+    """A request of OpenAI's Responses API."""
+    return {"model": MODEL, "input": words, **fields}
+
+
+def asking(path: str, words: str = "Hello", /, **fields: object) -> dict[str, object]:
+    """A request that the API at `path` understands."""
+    if path.endswith("/responses"):
+        return response_body(words, **fields)
+    return message_body(words, **fields)
+
+
 def refused(
     response: Response, status: int, code: str | None = None, param: str | None = None
 ) -> Mapping[str, Any]:

@@ -16,14 +16,13 @@ from claude_gateway.dialects.openai.stream import ChatStream
 from claude_gateway.dialects.session_fields import session_fields
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.chat_session import kept_chat
-from claude_gateway.web.gateway import GATEWAY, begin_run
-from claude_gateway.web.lifecycle import notes
+from claude_gateway.web.direct import Direct
+from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import json_reply
-from claude_gateway.web.standins import stand_ins
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turns import lasts
-from claude_gateway.web.wanted import Wanted, fills_in
+from claude_gateway.web.wanted import fills_in
 
 
 async def chat_completions(request: web.Request) -> web.StreamResponse:
@@ -36,25 +35,19 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
         return await kept_chat(request, body, asked, about)
     resolved = gateway.catalogue.resolve(asked.model)
     await fetch_links(request, asked.fields)
-    auto_cache = gateway.settings[AUTO_CACHE]
-    wanted = Wanted(request, asked, partial(chat.translate, asked, auto_cache=auto_cache))
-    call = wanted.of(resolved)
-    others = stand_ins(request, resolved, wanted.of)
-    headers = wanted.headers
-    headers.update(notes(resolved))
-    run = begin_run(request, resolved, stream=asked.stream)
+    translate = partial(chat.translate, asked, auto_cache=gateway.settings[AUTO_CACHE])
+    wanted = Direct(request, asked, resolved, translate)
     created = int(time.time())
     if not asked.stream:
-        answer = await gateway.engine.complete(resolved.backend, call, run, others)
+        answer = await wanted.answer()
         message = with_exact_numbers(answer.message, answer.body)
         said = completion(message, created, wanted.translated.tool_names)
         await wanted.judge(answer.message)
-        return json_reply(said, headers=headers)
+        return json_reply(said, headers=wanted.headers)
     encoder = ChatStream(
         created,
         resolved.model.id,
         include_usage=asked.include_usage,
         tool_names=wanted.translated.tool_names,
     )
-    batches = gateway.engine.stream(resolved.backend, call, run, others)
-    return await stream_reply(request, batches, encoder, headers)
+    return await stream_reply(request, wanted.batches(), encoder, wanted.headers)

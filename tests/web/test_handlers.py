@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from claude_gateway import Answer, __version__
-from claude_gateway.testing.raw import chat_body, message_body, refused
+from claude_gateway import Answer, UpstreamError, __version__
+from claude_gateway.dialects.responses.thoughts import packed
+from claude_gateway.testing.raw import chat_body, message_body, refused, response_body
 from claude_gateway.web.app import ROUTES
 
 if TYPE_CHECKING:
     from tests.conftest import Completing, Scripted, Serving
 
 CHAT, MESSAGES, COUNT = "/v1/chat/completions", "/v1/messages", "/v1/messages/count_tokens"
+RESPONSES = "/v1/responses"
 NATIVE = {"anthropic-version": "2023-06-01"}
 
 
@@ -93,6 +96,49 @@ async def test_a_strict_client_is_refused_what_would_be_ignored(
     assert answer.status == status
     if status == 400:
         refused(answer, 400, "unsupported_parameter", "seed")
+
+
+@pytest.mark.parametrize("path", [CHAT, RESPONSES])
+async def test_the_clients_name_for_what_shares_a_cache_reaches_the_backend(
+    serving: Serving, scripted: type[Scripted], path: str
+) -> None:
+    fake = scripted()
+    async with serving(fake) as app:
+        body = chat_body(model="m", input="Hi", prompt_cache_key="talk-1")
+        assert (await app.ask("POST", path, body)).status == 200
+    assert fake.asked[0].affinity == "talk-1"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_response_is_answered(
+    serving: Serving, scripted: type[Scripted], stream: bool
+) -> None:
+    fake = scripted(models=["claude-sonnet-5-5"])
+    async with serving(fake) as app:
+        body = response_body(model="gpt-4o", background=True, stream=stream)
+        answer = await app.ask("POST", RESPONSES, body)
+    assert answer.header("x-gateway-model-remapped") == "gpt-4o -> claude-sonnet-5-5"
+    assert answer.header("x-gateway-ignored-params") == "background"
+    assert b'"text":"Hello"' in answer.body
+    assert (answer.header("content-type") or "").startswith("text/event-stream") == stream
+    assert fake.asked[0].stream is stream
+    assert re.search(rb'"id":"resp_[0-9a-f]{32}"', answer.body)
+
+
+async def test_a_model_that_stands_in_is_not_shown_what_another_one_thought(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    fake = scripted([UpstreamError("Down")], scripted.saying("Hello"), models=["a", "b"])
+    thought = {"type": "thinking", "thinking": "Hm", "signature": "c2ln"}
+    kept: object = {"type": "reasoning", "summary": [], "encrypted_content": packed([thought])}
+    hi, so = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "So."}
+    async with serving(fake, GATEWAY_FALLBACKS="a=b", GATEWAY_MAX_RETRIES="0") as app:
+        body = {"model": "a", "input": [hi, kept, so, hi]}
+        answer = await app.ask("POST", RESPONSES, body)
+    assert answer.header("x-gateway-fallback") == "a -> b"
+    first, second = (asked.messages[1]["content"] for asked in fake.asked)
+    assert first == [thought, {"type": "text", "text": "So."}]
+    assert second == "So."
 
 
 @pytest.mark.parametrize("stream", [False, True])

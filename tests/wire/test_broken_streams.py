@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from claude_gateway.testing import Cut, FakeAnthropic, GatewayProcess, Reply, Stream
-from claude_gateway.testing.raw import ask, chat_body, message_body, refused
+from claude_gateway.testing.raw import ask, asking, chat_body, message_body, refused, response_body
 from claude_gateway.testing.wire import error_event, text_stream, thinking_stream, tool_stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 TEXT = text_stream("Hel", "lo")[:4]
 BREAKS: dict[str, Sequence[bytes | Cut]] = {
     "an error after text": [*TEXT, error_event()],
@@ -51,6 +51,25 @@ async def test_t16_a_chat_stream_that_breaks_ends_with_one_error_and_no_reason(
 
 
 @pytest.mark.parametrize("broken", BREAKS.values(), ids=BREAKS)
+async def test_t16_a_response_that_breaks_ends_as_failed_and_with_one_error(
+    gateway: GatewayProcess, upstream: FakeAnthropic, broken: Sequence[bytes | Cut]
+) -> None:
+    upstream.script(Stream(broken))
+    response = await ask(gateway.port, "POST", RESPONSES, response_body(stream=True))
+    assert response.status == 200
+    events = [json.loads(frame.partition(b"\ndata: ")[2]) for frame in response.frames]
+    *said, failed, error = events
+    assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
+    assert failed["response"]["error"]["code"] == "server_error"
+    assert error["type"] == "error"
+    assert error["error"]["type"] in {"overloaded_error", "api_error"}
+    endings = {"error", "response.completed", "response.failed", "response.incomplete"}
+    assert not [event for event in said if event["type"] in endings]
+    assert not [event for event in said if event["type"].endswith("arguments.done")]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+
+
+@pytest.mark.parametrize("broken", BREAKS.values(), ids=BREAKS)
 async def test_t16_a_native_stream_that_breaks_ends_with_one_error_event(
     gateway: GatewayProcess, upstream: FakeAnthropic, broken: Sequence[bytes | Cut]
 ) -> None:
@@ -69,7 +88,7 @@ async def test_t16_a_native_stream_that_breaks_ends_with_one_error_event(
     assert sent.startswith(b"".join(said))
 
 
-@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
 @pytest.mark.parametrize(
     "broken",
     [
@@ -86,11 +105,11 @@ async def test_t16_a_broken_answer_in_one_piece_is_upstreams_fault(
     gateway: GatewayProcess, upstream: FakeAnthropic, path: str, broken: Reply | Cut | Stream
 ) -> None:
     upstream.always(broken)  # one lost connection may be an old one, and is tried again
-    response = await ask(gateway.port, "POST", path, message_body())
+    response = await ask(gateway.port, "POST", path, asking(path))
     assert refused(response, 502)["type"] == "api_error"
 
 
-@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
 @pytest.mark.parametrize(
     "broken",
     [Cut(), Stream([Cut()]), Stream([]), Reply(200, b"<html>", {"content-type": "text/html"})],
@@ -100,5 +119,5 @@ async def test_t16_a_stream_that_never_begins_is_a_real_status(
     gateway: GatewayProcess, upstream: FakeAnthropic, path: str, broken: Reply | Cut | Stream
 ) -> None:
     upstream.always(broken)  # one lost connection may be an old one, and is tried again
-    response = await ask(gateway.port, "POST", path, message_body(stream=True))
+    response = await ask(gateway.port, "POST", path, asking(path, stream=True))
     refused(response, 502)

@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack
 import pytest
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Hang, Stream
-from claude_gateway.testing.raw import Connection, message_body, request
+from claude_gateway.testing.raw import Connection, asking, request
 from claude_gateway.testing.upstream import Step
 from claude_gateway.testing.wire import text_stream, tool_stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PATHS = ["/v1/chat/completions", "/v1/messages"]
+PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
 SILENCES: dict[str, Step] = {
     "before upstream's headers": Hang(),
     "before its first event": Stream([Hang()]),
@@ -36,7 +36,7 @@ async def test_t24_upstream_is_closed_when_the_client_leaves_before_the_first_to
 ) -> None:
     upstream.script(silence)
     async with Connection(gateway.port) as connection:
-        await connection.send(request("POST", path, message_body(stream=streamed)))
+        await connection.send(request("POST", path, asking(path, stream=streamed)))
         await upstream.wait_turns()
         assert upstream.turns[0].outcome == "open"
     assert await upstream.wait_closed(timeout=2) < 1
@@ -49,7 +49,7 @@ async def test_t24_upstream_is_closed_when_the_client_leaves_in_the_middle(
 ) -> None:
     upstream.script(step)
     async with Connection(gateway.port) as connection:
-        await connection.send(request("POST", path, message_body(stream=True)))
+        await connection.send(request("POST", path, asking(path, stream=True)))
         await connection.head()
         while seen not in await connection.chunk():
             pass
@@ -64,6 +64,6 @@ async def test_t24_a_hundred_clients_that_leave_at_once_are_all_noticed(
     async with AsyncExitStack() as crowd:
         for _ in range(100):
             connection = await crowd.enter_async_context(Connection(gateway.port))
-            await connection.send(request("POST", path, message_body(stream=True)))
+            await connection.send(request("POST", path, asking(path, stream=True)))
         await upstream.wait_turns(100)
     assert await upstream.wait_closed(100) < 1

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Reply, Stream
-from claude_gateway.testing.raw import ask, chat_body, message_body
+from claude_gateway.testing.raw import ask, chat_body, message_body, response_body
 from claude_gateway.testing.upstream import Step
 from claude_gateway.testing.wire import compact, error, error_event, text_stream
 
@@ -27,6 +27,11 @@ CASES: dict[str, tuple[str, bytes, Step]] = {
         "/v1/messages",
         compact(message_body(LONG)).encode(),
         Reply(400, error("invalid_request_error", "No.")),
+    ),
+    "a response that broke": (
+        "/v1/responses",
+        compact(response_body(LONG, stream=True)).encode(),
+        Stream([*text_stream("Hel")[:4], error_event()]),
     ),
     "a stream that broke": (
         "/v1/messages",

@@ -18,12 +18,13 @@ from claude_gateway.testing.raw import (
     message_body,
     refused,
     request,
+    response_body,
 )
 from claude_gateway.testing.wire import error, sse, text_stream, tool_stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 PING = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"
 
@@ -209,6 +210,27 @@ async def test_t27_a_refusal_after_the_first_ping_is_one_error_frame(
     assert (name, end) == (
         (b"event: error\n", [b""]) if path == MESSAGES else (b"", [DONE[:-2], b""])
     )
+
+
+async def test_t27_a_refusal_after_the_first_ping_is_a_response_that_failed(
+    lively: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    go = asyncio.Event()
+    upstream.script(Reply(429, error("rate_limit_error", "Slow down."), after=go))
+    async with Connection(lively.port) as connection:
+        await connection.send(request("POST", RESPONSES, response_body(stream=True)))
+        assert (await connection.head()).status == 200
+        assert await connection.chunk() == PING
+        go.set()
+        rest = b"".join([chunk async for chunk in until_the_end(connection)]).replace(PING, b"")
+    named = [frame.partition(b"\n")[0] for frame in rest.split(b"\n\n")[:-1]]
+    assert [name.removeprefix(b"event: ") for name in named] == [
+        b"response.created",
+        b"response.in_progress",
+        b"response.failed",
+        b"error",
+    ]
+    assert b'"code":"rate_limit_exceeded"' in rest
 
 
 async def test_t27_an_answer_in_one_piece_gets_no_pings(

@@ -38,7 +38,8 @@ def conversation(
     if system_prompt and system_prompt.strip():
         turns.talk.system.append({"type": "text", "text": system_prompt})
     for i, message in enumerate(messages):
-        _read(turns, expect(message, dict, f"messages[{i}]"), f"messages[{i}]")
+        path = f"messages[{i}]"
+        _read(turns, expect(message, dict, path), path)
     turns.finish()
     if not turns.talk.messages:
         wrong("messages", "must have at least one message of a user with some content")
@@ -47,24 +48,23 @@ def conversation(
 
 def _read(turns: Turns, message: Mapping[str, object], path: str) -> None:
     role = required(message, "role", str, f"{path}.")
-    turns.talk.audio = turns.talk.audio or has_audio(message.get("content"))
-    turns.talk.left_out |= left_out(message.get("content"))
-    if role == "tool":
-        call_id = required(message, "tool_call_id", str, f"{path}.")
-        said = blocks(message.get("content"), f"{path}.content")
-        result = turns.result(call_id, said, f"{path}.tool_call_id")
-        if optional(message, "is_error", bool, f"{path}."):
-            result["is_error"] = True
-        marked([result], message, path)
+    content, where = message.get("content"), f"{path}.content"
+    if not isinstance(content, str):
+        turns.talk.audio = turns.talk.audio or has_audio(content)
+        turns.talk.left_out |= left_out(content)
+    if role == "user":
+        turns.user(marked(blocks(content, where), message, path), where)
     elif role == "assistant":
         turns.settle()
         _assistant(turns, message, path)
-    elif role == "user":
-        said = blocks(message.get("content"), f"{path}.content")
-        turns.user(marked(said, message, path), f"{path}.content")
+    elif role == "tool":
+        call_id = required(message, "tool_call_id", str, f"{path}.")
+        result = turns.result(call_id, blocks(content, where), f"{path}.tool_call_id")
+        if optional(message, "is_error", bool, f"{path}."):
+            result["is_error"] = True
+        marked([result], message, path)
     elif role in ("system", "developer"):
-        said = text_blocks(message.get("content"), f"{path}.content")
-        turns.system(marked(said, message, path))
+        turns.system(marked(text_blocks(content, where), message, path))
     else:
         wrong(f"{path}.role", f"must be one of {', '.join(ROLES)}")
 

@@ -21,7 +21,7 @@ NOTHING: Sequence[object] = (None, [], {})
 TOOL_FIELDS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each request, at a fifth of the price
 class Asked:
     """What the APIs say each in its own way.
 

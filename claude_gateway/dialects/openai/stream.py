@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from claude_gateway import sse
-from claude_gateway.dialects.envelope import envelope
+from claude_gateway.dialects.envelope import openai_envelope
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.openai.names import client_name
-from claude_gateway.errors import GatewayError, Overloaded, Unavailable
+from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import (
     Accepted,
     BlockStart,
@@ -95,9 +95,7 @@ class ChatStream:
 
     def fail(self, error: GatewayError, request_id: str) -> bytes:
         """Return what ends a stream that went wrong: an error, no finish_reason, then the end."""
-        # OpenAI's clients do not know 529; before the first byte they would have got 503, too.
-        status = Unavailable.status if isinstance(error, Overloaded) else error.status
-        return sse.data(envelope(error, request_id, status)) + sse.DONE
+        return sse.data(openai_envelope(error, request_id)) + sse.DONE
 
     def _frame(self, event: Event) -> bytes:  # noqa: C901, PLR0911  # one arm for each kind of event
         match event:

@@ -21,16 +21,18 @@ def tools(offered: Sequence[object], *, flat: bool = False) -> list[dict[str, ob
     """Translate tools, in the client's order and still by the client's names."""
     translated: dict[object, dict[str, object]] = {}
     for i, tool in enumerate(offered):
-        declared, path = expect(tool, dict, f"tools[{i}]"), f"tools[{i}]."
+        where, path = f"tools[{i}]", f"tools[{i}]."
+        declared = expect(tool, dict, where)
         if declared.get("type") == "function":
-            function, path = _function(declared, f"tools[{i}]", flat=flat)
+            function, path = _function(declared, where, flat=flat)
             read = _tool(function, path)
-            if cache_control := breakpoint_of(declared, f"tools[{i}]"):
+            if cache_control := breakpoint_of(declared, where):
                 read["cache_control"] = cache_control
         else:
-            read = _native(declared, f"tools[{i}]")
-        if translated.setdefault(read["name"], read) is not read:
+            read = _native(declared, where)
+        if read["name"] in translated:
             wrong(f"{path}name", f"is used twice: {read['name']!r}")
+        translated[read["name"]] = read
     return list(translated.values())
 
 
@@ -53,7 +55,7 @@ def allowed(
     """Keep the tools that `tool_choice` allows, and return what it says beyond that."""
     if not isinstance(asked, dict) or asked.get("type") != "allowed_tools":
         return offered, asked
-    rule, path = _inside(asked, "allowed_tools", "tool_choice", flat=flat)
+    rule, path = (asked, "tool_choice.") if flat else _inside(asked, "allowed_tools", "tool_choice")
     mode = required(rule, "mode", str, path)
     if mode not in ("auto", "required"):
         wrong(f"{path}mode", "must be auto or required")
@@ -94,16 +96,13 @@ def _function(
     entry: Mapping[str, object], path: str, *, flat: bool
 ) -> tuple[Mapping[str, object], str]:
     if entry.get("type") != "function":
-        wrong(f"{path}.type", "must be 'function'", code="unsupported_value")
-    return _inside(entry, "function", path, flat=flat)
+        kind = f"{entry.get('type')!r:.50}"
+        wrong(f"{path}.type", f"must be 'function', not {kind}", code="unsupported_value")
+    return (entry, f"{path}.") if flat else _inside(entry, "function", path)
 
 
-def _inside(
-    entry: Mapping[str, object], key: str, path: str, *, flat: bool
-) -> tuple[Mapping[str, object], str]:
-    """Return where the fields are, and what their paths begin with."""
-    if flat:
-        return entry, f"{path}."
+def _inside(entry: Mapping[str, object], key: str, path: str) -> tuple[Mapping[str, object], str]:
+    """Return the object where the fields are, and what their paths begin with."""
     return required(entry, key, dict, f"{path}."), f"{path}.{key}."
 
 
@@ -125,7 +124,8 @@ def _native(declared: Mapping[str, object], path: str) -> dict[str, object]:
     if not isinstance(kind, str) or not NATIVE.fullmatch(kind) or "function" in declared:
         wrong(
             f"{path}.type",
-            "must be 'function', or a dated tool of Anthropic's like 'web_search_20250305'",
+            f"must be 'function', or a dated tool of Anthropic's like 'web_search_20250305'; "
+            f"{kind!r:.50} is not supported",
             code="unsupported_value",
         )
     tool_name(declared, f"{path}.")  # a toolset has none, and calls that chat cannot show

@@ -58,6 +58,7 @@ class Turns:
         self._ids: dict[str, str] = {}  # calls → what they are called upstream
         self._used: dict[str, int] = {}
         self._waiting: list[Block] = []  # said while results are still coming in
+        self._thoughts: list[Block] = []  # of the assistant, until it says something
         self._asked_at = ""
         for call_id in open_calls:
             self._open[call_id] = None
@@ -91,8 +92,21 @@ class Turns:
         if said and not self._turns:
             wrong(path, "must be the user's: a conversation cannot begin with the assistant")
         if said:
+            thoughts, self._thoughts = self._thoughts, []
             self._announce()
-            self._append("assistant", said)
+            self._append("assistant", [*thoughts, *said] if thoughts else said)
+
+    def thought(self, thoughts: Sequence[Block]) -> None:
+        """Take what the assistant thought before that which it says next.
+
+        A turn cannot end in thinking, so thoughts that nothing follows are left out.
+        """
+        self._thoughts += thoughts
+
+    def resume(self) -> None:
+        """Begin another turn of the assistant where the calls of the last are being answered."""
+        if self._waiting or any(result is not None for result in self._open.values()):
+            self.settle()
 
     def opened(self, call: Block, path: str) -> Block:
         """Return a call, whose id stands at `path`, as upstream takes it; its result must follow."""
@@ -157,6 +171,7 @@ class Turns:
     def _append(self, role: str, said: Sequence[Block]) -> None:
         if not said:
             return
+        self._thoughts = []
         if self._turns and self._turns[-1][0] == role:
             # Upstream would merge them too; here it is deterministic.
             self._turns[-1][1].extend(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,8 @@ from claude_gateway import sse
 from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.openai.params import Translated
 from claude_gateway.dialects.openai.request import REPORTED, read, translate
+from claude_gateway.dialects.responses import request as responses
+from claude_gateway.dialects.responses.thoughts import packed
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.table import shipped_models
 from claude_gateway.types.models import ModelInfo
@@ -198,9 +200,93 @@ def test_calls_with_all_their_results_are_never_refused(
     check_turns(orjson.loads(sse.compact(params["messages"])))
 
 
-def check(fields: dict[str, Any], model: ModelInfo) -> None:
+ITEM_PARTS = st.lists(
+    objects(type=st.sampled_from(["input_text", "output_text"]), text=WORDS)
+    | objects(type=st.just("input_image"), image_url=st.just("https://x.test/a"))
+    | objects(type=st.just("input_text"), text=st.just("Hi")),
+    min_size=1,
+    max_size=3,
+)
+THOUGHTS: list[dict[str, object]] = [
+    {"type": "thinking", "thinking": "", "signature": "c2ln"},
+    {"type": "redacted_thinking", "data": "Em8K"},
+]
+KEPT = st.sampled_from([packed([thought]) for thought in THOUGHTS]) | WORDS
+ITEM = st.one_of(
+    objects(role=st.just("user"), content=ITEM_PARTS | st.just("Hi")),
+    objects(type=st.just("message"), role=st.just("developer"), content=WORDS),
+    objects(type=st.just("message"), role=st.just("assistant"), content=WORDS | ITEM_PARTS),
+    objects(type=st.just("reasoning"), encrypted_content=KEPT),
+)
+
+
+@st.composite
+def item_rounds(draw: st.DrawFn, functions: st.SearchStrategy[Any]) -> list[dict[str, Any]]:
+    """Calls and their results as items, with thinking before them."""
+    ids = draw(st.lists(IDS, max_size=3, unique=True))
+    calls = [{"type": "function_call", "call_id": id_, **draw(functions)} for id_ in ids]
+    results = [
+        {"type": "function_call_output", "call_id": id_, "output": draw(WORDS)} for id_ in ids
+    ]
+    thought = {"type": "reasoning", "encrypted_content": draw(KEPT)}
+    return [thought, *calls, *draw(st.permutations(results))]
+
+
+ITEMS = st.lists(ITEM.map(lambda item: [item]) | item_rounds(FUNCTION), max_size=5).map(
+    lambda pieces: [item for piece in pieces for item in piece]
+)
+ITEM_REQUEST = objects(
+    optional=True,
+    instructions=WORDS,
+    tools=st.lists(objects(type=st.just("function"), name=st.just("look")), max_size=1),
+    tool_choice=st.sampled_from(["auto", "none", "required"]),
+    reasoning=objects(optional=True, effort=WORDS, summary=st.sampled_from(["auto", "long"])),
+    text=objects(optional=True, format=objects(type=st.just("json_object")), verbosity=WORDS),
+    include=st.lists(st.just("reasoning.encrypted_content"), max_size=1),
+)
+ITEM_KEYS = st.sampled_from(["input", "include", "metadata", "text", *sorted(responses.REPORTED)])
+
+
+@SAME_EVERY_TIME
+@given(ITEM_REQUEST, ITEMS, MODELS)
+def test_a_request_for_a_response_is_translated_or_refused_with_the_field(
+    fields: dict[str, Any], items: list[Any], model: ModelInfo
+) -> None:
+    check({"input": items, **fields}, model, respond)
+
+
+@SAME_EVERY_TIME
+@given(st.dictionaries(ITEM_KEYS | KEYS | st.text(), ANY, max_size=5), MODELS)
+def test_any_object_that_asks_for_a_response_is_translated_or_refused_with_the_field(
+    fields: dict[str, Any], model: ModelInfo
+) -> None:
+    check(fields, model, respond)
+
+
+@SAME_EVERY_TIME
+@given(st.lists(item_rounds(SOUND), max_size=3), MODELS)
+def test_items_of_calls_with_all_their_results_are_never_refused(
+    history: list[list[Any]], model: ModelInfo
+) -> None:
+    items = [{"role": "user", "content": "Hi"}, *(item for round_ in history for item in round_)]
+    check_turns(orjson.loads(sse.compact(respond({"input": items}, model).params["messages"])))
+
+
+def chat(fields: dict[str, Any], model: ModelInfo) -> Translated:
+    return translate(read(fields), model)
+
+
+def respond(fields: dict[str, Any], model: ModelInfo) -> Translated:
+    return responses.translate(responses.read(fields), model)
+
+
+def check(
+    fields: dict[str, Any],
+    model: ModelInfo,
+    translated: Callable[[dict[str, Any], ModelInfo], Translated] = chat,
+) -> None:
     try:
-        asked = translate(read(parse_object(orjson.dumps(fields))), model)
+        asked = translated(parse_object(orjson.dumps(fields)), model)
     except InvalidRequest as failure:
         refusal = failure
     else:
@@ -243,6 +329,8 @@ def check_turns(turns: list[dict[str, Any]]) -> None:
     assert len(every) == len(set(every))
     for turn in turns:
         check_texts(turn["content"])
+        thoughts = [t["type"] for t in THOUGHTS]
+        assert isinstance(turn["content"], str) or turn["content"][-1]["type"] not in thoughts
 
 
 def check_texts(content: Any) -> None:

@@ -9,12 +9,21 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai import omit
 from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.lib.streaming.responses import ResponseStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
 
 from claude_gateway import sse
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.stream import ChatStream
+from claude_gateway.dialects.responses.echo import echo
+from claude_gateway.dialects.responses.output import Client
+from claude_gateway.dialects.responses.response import Opening
+from claude_gateway.dialects.responses.response import whole as whole_response
+from claude_gateway.dialects.responses.stream import ResponseStream
 from claude_gateway.engine.fold import Fold
 from claude_gateway.types.events import (
     Accepted,
@@ -214,3 +223,79 @@ def test_every_chunk_of_an_answer_looks_alike(events: list[Event]) -> None:
     assert reasons[:-1] == [None] * (len(found) - 2)
     assert reasons[-1] is not None
     assert (found[-1].choices, [c.usage for c in found[:-1]]) == ([], [None] * (len(found) - 1))
+
+
+CLIENT = Client("ab", thinking=True)
+OPENING = Opening("resp_ab", 1_700_000_000, "asked", echo({}))
+OFFICIAL: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
+
+
+def responder() -> ResponseStream:
+    return ResponseStream(OPENING, CLIENT, lambda: 1_700_000_009)
+
+
+def responded(frames: bytes) -> Iterator[tuple[ResponseStreamEvent, dict[str, Any]]]:
+    """The events of a response, each judged by openai-python's own model of it."""
+    *found, end = frames.decode().split("\n\n")
+    assert end == ""
+    for frame in found:
+        data = frame.partition("\ndata: ")[2]
+        yield OFFICIAL.validate_json(data, strict=True), json.loads(data)
+
+
+@SAME_EVERY_TIME
+@given(answers())
+def test_the_events_add_up_to_the_response(events: list[Event]) -> None:
+    fold = Fold()
+    for event in events:
+        fold.add(event)
+    wanted = whole_response(OPENING, fold.answer().message, CLIENT, 1_700_000_009)
+    Response.model_validate(wanted, strict=True)
+    state = ResponseStreamState[None](input_tools=omit, text_format=omit)
+    last: dict[str, Any] = {}
+    for official, raw in responded(responder().feed(events)):
+        state.handle_event(official)
+        last = raw
+    assert compared(last["response"]) == compared(json.loads(sse.compact(wanted)))
+    done = state._completed_response
+    assert (done is not None) == (wanted["status"] == "completed")
+
+
+def compared(response: dict[str, Any]) -> dict[str, Any]:
+    """A response in which the spacing of arguments says nothing."""
+    for item in response["output"]:
+        if item["type"] == "function_call":
+            item["arguments"] = json.loads(item["arguments"])
+    return response
+
+
+@SAME_EVERY_TIME
+@given(answers(), st.data())
+def test_any_batches_give_the_same_events(events: list[Event], data: st.DataObject) -> None:
+    in_batches, one_by_one = responder(), responder()
+    frames = responder().feed(events)
+    cut = data.draw(st.integers(0, len(events)))
+    assert in_batches.feed(events[:cut]) + in_batches.feed(events[cut:]) == frames
+    assert b"".join(one_by_one.feed((event,)) for event in events) == frames
+
+
+@SAME_EVERY_TIME
+@given(answers())
+def test_events_are_numbered_and_items_begin_grow_and_end_in_order(events: list[Event]) -> None:
+    found = [raw for _, raw in responded(responder().feed(events))]
+    assert [event["sequence_number"] for event in found] == list(range(len(found)))
+    open_item, done = None, 0
+    for event in found:
+        kind = event["type"]
+        if kind == "response.output_item.added":
+            assert open_item is None
+            open_item = event["item"]["id"]
+        elif kind == "response.output_item.done":
+            assert event["item"]["id"] == open_item
+            open_item, done = None, done + 1
+        elif "item_id" in event:
+            assert event["item_id"] == open_item
+        if "output_index" in event:
+            assert event["output_index"] == done - (open_item is None)
+    assert open_item is None
+    assert len(found[-1]["response"]["output"]) == done

@@ -1,0 +1,152 @@
+"""Items: what a request puts into the conversation, as Anthropic's turns and content blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.openai.calls import call
+from claude_gateway.dialects.openai.media import Block
+from claude_gateway.dialects.openai.parts import blocks, has_audio
+from claude_gateway.dialects.openai.turns import Conversation, Turns, marked
+from claude_gateway.dialects.responses.parts import part, words
+from claude_gateway.dialects.responses.thoughts import is_thought, unpacked
+
+ROLES = ("user", "assistant", "system", "developer")
+READ = ("message", "function_call", "function_call_output", "reasoning")
+# What upstream's own tools found is not in these items; the words that followed from it are.
+LEFT_OUT = ("web_search_call",)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An earlier request's items and what was answered: plain JSON, both as they came.
+
+    `tool_names` holds the client's names of tools by upstream's, where those differ.
+    """
+
+    input: Sequence[object]
+    output: Sequence[Mapping[str, object]]
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+
+
+def items(given: object) -> Sequence[object]:
+    """Return the items of a request's `input`, of which a string is one."""
+    if isinstance(given, str):
+        return [{"type": "message", "role": "user", "content": given}]
+    found = expect(given, list, "input")
+    if not found:
+        wrong("input", "must have at least one item", code="missing_field")
+    return found
+
+
+def conversation(
+    said: Sequence[object],
+    instructions: str | None = None,
+    history: Sequence[Exchange] = (),
+    *,
+    system_messages: bool = False,
+    thoughts: bool = True,
+) -> Conversation:
+    """Translate a history and what is said now. Raises InvalidRequest naming the item.
+
+    `system_messages`: whether the model lets the system speak among the turns; `thoughts`: whether
+    it is the one whose thinking the history holds.
+    """
+    turns = Turns(system_messages=system_messages, answer="function_call_output")
+    if instructions and instructions.strip():
+        turns.system([{"type": "text", "text": instructions}])
+    for exchange in history:
+        _read(turns, exchange.input, "previous_response_id", thoughts=thoughts)
+        _replay(turns, exchange, thoughts=thoughts)
+    _read(turns, said, "input", thoughts=thoughts)
+    turns.finish()
+    if not turns.talk.messages:
+        wrong("input", "must have at least one message of a user with some content")
+    return turns.talk
+
+
+def _read(turns: Turns, said: Sequence[object], path: str, *, thoughts: bool) -> None:
+    for i, one in enumerate(said):
+        item, where = expect(one, dict, f"{path}[{i}]"), f"{path}[{i}]"
+        kind = optional(item, "type", str, f"{where}.")
+        if kind == "message" or (kind is None and "role" in item):
+            _message(turns, item, where)
+        elif kind == "function_call":
+            _call(turns, item, where)
+        elif kind == "function_call_output":
+            _result(turns, item, where)
+        elif kind == "reasoning":
+            turns.resume()
+            turns.thought(unpacked(item.get("encrypted_content")) if thoughts else ())
+        elif kind not in LEFT_OUT:
+            _refuse(kind, where)
+
+
+def _message(turns: Turns, item: Mapping[str, object], path: str) -> None:
+    role = required(item, "role", str, f"{path}.")
+    content, where = item.get("content"), f"{path}.content"
+    turns.talk.audio = turns.talk.audio or has_audio(content)
+    if role == "user":
+        turns.user(marked(blocks(content, where, part), item, path), where)
+    elif role == "assistant":
+        turns.resume()
+        turns.assistant(marked(blocks(content, where, words), item, path), f"{path}.role")
+    elif role in ("system", "developer"):
+        turns.system(marked(blocks(content, where, words), item, path))
+    else:
+        wrong(f"{path}.role", f"must be one of {', '.join(ROLES)}")
+
+
+def _call(turns: Turns, item: Mapping[str, object], path: str) -> None:
+    turns.resume()
+    asked = call(required(item, "call_id", str, f"{path}."), item, f"{path}.")
+    turns.asked(path)
+    block = turns.opened(asked, f"{path}.call_id")
+    turns.assistant(marked([block], item, path), path)
+
+
+def _result(turns: Turns, item: Mapping[str, object], path: str) -> None:
+    call_id = required(item, "call_id", str, f"{path}.")
+    output = item.get("output")
+    if output is None:
+        wrong(f"{path}.output", "is required and must be a string or parts", code="missing_field")
+    turns.talk.audio = turns.talk.audio or has_audio(output)
+    said = blocks(output, f"{path}.output", part)
+    marked([turns.result(call_id, said, f"{path}.call_id")], item, path)
+
+
+def _refuse(kind: str | None, path: str) -> None:
+    if kind in (None, "item_reference"):
+        wrong(path, "refers to an item that is not kept here: send the item itself")
+    wrong(
+        f"{path}.type",
+        f"{kind[:50]!r} is not supported; {', '.join(READ)} are",
+        code="unsupported_value",
+    )
+
+
+def _replay(turns: Turns, exchange: Exchange, *, thoughts: bool) -> None:
+    """Put an answer of the model's back, exactly as it came."""
+    path = "previous_response_id"
+    turns.resume()
+    turns.asked(path)
+    for block in _kept(exchange.output):
+        if is_thought(block):
+            turns.thought([block] if thoughts else ())
+        elif block.get("type") == "tool_use":
+            name = str(block.get("name"))
+            named = {**block, "name": exchange.tool_names.get(name, name)}
+            turns.assistant([turns.opened(named, path)], path)
+        else:
+            turns.assistant([block], path)
+
+
+def _kept(output: Iterable[Mapping[str, object]]) -> Iterable[Block]:
+    """Leave out what upstream itself says but does not take: empty text, and unsigned thinking."""
+    for block in output:
+        empty = block.get("type") == "text" and not str(block.get("text") or "").strip()
+        unsigned = block.get("type") == "thinking" and not block.get("signature")
+        if not empty and not unsigned:
+            yield dict(block)

@@ -1,0 +1,46 @@
+"""A turn in one of OpenAI's dialects that lasts as long as its connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from aiohttp import web
+
+from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.models.catalogue import Resolved
+from claude_gateway.types.events import Event
+from claude_gateway.types.models import ModelInfo
+from claude_gateway.types.requests import Answer
+from claude_gateway.web.gateway import GATEWAY, begin_run
+from claude_gateway.web.lifecycle import notes
+from claude_gateway.web.standins import stand_ins
+from claude_gateway.web.wanted import Asked, Wanted
+
+
+class Direct(Wanted):
+    """The turn is asked of the model, or of others in its place; `run` is its account."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        asked: Asked,
+        resolved: Resolved,
+        translate: Callable[[ModelInfo], Translated],
+    ) -> None:
+        super().__init__(request, asked, translate)
+        self._engine = request.app[GATEWAY].engine
+        self._resolved = resolved
+        self._call = self.of(resolved)
+        self._others = stand_ins(request, resolved, self.of)
+        self.headers.update(notes(resolved))
+        self.run = begin_run(request, resolved, stream=asked.stream)
+
+    async def answer(self) -> Answer:
+        """Ask for the answer in one piece."""
+        backend = self._resolved.backend
+        return await self._engine.complete(backend, self._call, self.run, self._others)
+
+    def batches(self) -> AsyncGenerator[Sequence[Event]]:
+        """Ask for the answer as a stream."""
+        backend = self._resolved.backend
+        return self._engine.stream(backend, self._call, self.run, self._others)
