@@ -42,7 +42,7 @@ async def create_response(request: web.Request) -> web.StreamResponse:
     tail = wanted.run.id.removeprefix("run_")
     opening = Opening(f"resp_{tail}", int(time.time()), resolved.model.id, echo(asked.fields))
     thinking = asked.thinking and not wanted.translated.words
-    client = Client(tail, wanted.translated.tool_names, thinking=thinking)
+    client = Client(tail, wanted.translated.tool_names, thinking, asked.sources)
     if asked.stream:
         encoder = ResponseStream(opening, client)
         return await stream_reply(request, wanted.batches(), encoder, wanted.headers)

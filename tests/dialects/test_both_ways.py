@@ -89,14 +89,27 @@ def unknowns(draw: st.DrawFn) -> list[Event]:
 
 
 @st.composite
+def searches(draw: st.DrawFn) -> list[Event]:
+    """A search, or the result of one, perhaps of another."""
+    if draw(st.booleans()):
+        query = draw(st.just("") | TEXT.map(lambda text: json.dumps({"query": text})))
+        start = {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {}}
+        return [BlockStart(0, start), InputDelta(0, query)]
+    pages = st.lists(st.just({"type": "web_search_result", "url": "https://x.test"}), max_size=2)
+    content = draw(pages | st.just({"type": "web_search_tool_result_error"}))
+    of = f"toolu_{draw(st.integers(0, 3))}"
+    result = {"type": "web_search_tool_result", "tool_use_id": of, "content": content}
+    return [BlockStart(0, result)]
+
+
+@st.composite
 def answers(draw: st.DrawFn) -> list[Event]:
     counts = {key: draw(COUNT) for key in ("input_tokens", "cache_read_input_tokens")}
     counts["cache_creation_input_tokens"] = draw(COUNT)
     start = {"id": "msg_1", "model": "claude-x", "usage": {**counts, "output_tokens": 1}}
     events: list[Event] = [Accepted(), MessageStart(start)]
-    for index, block in enumerate(
-        draw(st.lists(texts() | thoughts() | tool_calls() | unknowns(), max_size=5))
-    ):
+    blocks = texts() | thoughts() | tool_calls() | unknowns() | searches()
+    for index, block in enumerate(draw(st.lists(blocks, max_size=5))):
         events += (placed(event, index) for event in [*block, BlockStop(0)])
     events.insert(draw(st.integers(2, len(events))), draw(st.sampled_from(NOISE)))
     ending = {"stop_reason": draw(st.sampled_from(REASONS)), "stop_sequence": None}
@@ -225,7 +238,7 @@ def test_every_chunk_of_an_answer_looks_alike(events: list[Event]) -> None:
     assert (found[-1].choices, [c.usage for c in found[:-1]]) == ([], [None] * (len(found) - 1))
 
 
-CLIENT = Client("ab", thinking=True)
+CLIENT = Client("ab", thinking=True, sources=True)
 OPENING = Opening("resp_ab", 1_700_000_000, "asked", echo({}))
 OFFICIAL: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
 

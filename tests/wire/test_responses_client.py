@@ -40,7 +40,19 @@ WEATHER: FunctionToolParam = {
     "strict": None,
 }
 PNG = "data:image/png;base64,iVBORw0KGgo="
-REDACTED = Block({"type": "redacted_thinking", "data": "Em8K"}, [], {})
+
+
+def as_it_is(**fields: object) -> Block:
+    """A block that comes all at once."""
+    return Block(fields, [], fields)
+
+
+REDACTED = as_it_is(type="redacted_thinking", data="Em8K")
+SEARCH = as_it_is(
+    type="server_tool_use", id="srvtoolu_1", name="web_search", input={"query": "foxes"}
+)
+PAGES = [{"type": "web_search_result", "url": "https://x.test", "title": "X"}]
+FOUND = as_it_is(type="web_search_tool_result", tool_use_id="srvtoolu_1", content=PAGES)
 
 
 class Person(BaseModel):
@@ -155,7 +167,7 @@ async def test_t06_thinking_goes_back_to_the_model_as_it_came(
     openai_client: openai.AsyncOpenAI, upstream: FakeAnthropic, *, streamed: bool
 ) -> None:
     thoughts = thinking("First, ", "then."), thinking(signature="b3RoZXI="), REDACTED
-    blocks = *thoughts[:2], Block(REDACTED.start, [], REDACTED.start), tool_use("weather")
+    blocks = *thoughts, tool_use("weather")
     upstream.script(answering(*blocks, stop_reason="tool_use"), answering(text("Sunny.")))
     given: ResponseInputParam = [{"role": "user", "content": "Hello"}]
     options: Any = {
@@ -177,6 +189,7 @@ async def test_t06_thinking_goes_back_to_the_model_as_it_came(
     await openai_client.responses.create(input=given, **options)
     before, after = (turn.json for turn in upstream.turns)
     assert before["thinking"] == {"type": "adaptive", "display": "summarized"}
+    assert [after["messages"][0], after["tools"]] == [before["messages"][0], before["tools"]]
     assert after["messages"][1]["content"] == [
         {"type": "thinking", "thinking": "First, then.", "signature": "c2lnbmF0dXJl"},
         {"type": "thinking", "thinking": "", "signature": "b3RoZXI="},
@@ -211,6 +224,36 @@ async def test_images_go_up_as_what_they_are(
         "media_type": "image/png",
         "data": "iVBORw0KGgo=",
     }
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_search_that_paused_the_turn_is_one_response(
+    openai_client: openai.AsyncOpenAI, upstream: FakeAnthropic, *, streamed: bool
+) -> None:
+    upstream.script(
+        answering(SEARCH, FOUND, stop_reason="pause_turn"), answering(text("Foxes are red."))
+    )
+    options: Any = {
+        "model": MODEL,
+        "input": "Foxes?",
+        "tools": [{"type": "web_search", "filters": {"allowed_domains": ["x.test"]}}],
+        "include": ["web_search_call.action.sources"],
+    }
+    if streamed:
+        async with openai_client.responses.stream(**options) as stream:
+            response: Response = await stream.get_final_response()
+    else:
+        response = await openai_client.responses.create(**options)
+    search, said = sound(response).output
+    assert search.type == "web_search_call"
+    assert search.action.type == "search"
+    assert search.action.query == "foxes"
+    assert [source.url for source in search.action.sources or []] == ["https://x.test"]
+    assert (said.type, response.output_text) == ("message", "Foxes are red.")
+    [tool] = upstream.turns[0].json["tools"]
+    assert tool["type"] == "web_search_20250305"
+    assert tool["allowed_domains"] == ["x.test"]
+    assert len(upstream.turns) == 2
 
 
 @pytest.mark.parametrize("streamed", [False, True])

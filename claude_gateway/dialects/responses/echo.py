@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from claude_gateway.dialects.responses.searches import PLACES, is_search
+
 AS_SENT = (
     "instructions",
     "max_output_tokens",
@@ -34,7 +36,7 @@ def echo(fields: Mapping[str, object]) -> dict[str, object]:
         "store": False,
         "text": {"format": _format(_object(fields.get("text")).get("format"))},
         "tool_choice": _choice(fields.get("tool_choice")),
-        "tools": [_tool(tool) for tool in _list(fields.get("tools"))],
+        "tools": [said for tool in _list(fields.get("tools")) if (said := _tool(tool))],
         "truncation": "disabled",
     }
 
@@ -51,18 +53,32 @@ def _choice(asked: object) -> object:
     if not isinstance(asked, dict):
         return asked or "auto"
     if asked.get("type") != "allowed_tools":
-        return _named(asked)
+        return {"type": "web_search_preview"} if is_search(asked) else _named(asked)
     tools = [_named(_object(tool)) for tool in _list(asked.get("tools"))]
     return {"type": "allowed_tools", "mode": asked.get("mode"), "tools": tools}
 
 
 def _tool(tool: object) -> dict[str, object]:
     declared = _object(tool)
+    if is_search(tool):
+        return _search(declared)
+    if declared.get("type") != "function":
+        return {}  # one of Anthropic's own, for which OpenAI has no words
     return {"type": "function", **{key: declared.get(key) for key in OF_A_FUNCTION}}
 
 
+def _search(declared: Mapping[str, object]) -> dict[str, object]:
+    said = {key: declared[key] for key in ("type", "search_context_size") if key in declared}
+    if domains := _object(declared.get("filters")).get("allowed_domains"):
+        said["filters"] = {"allowed_domains": domains}
+    if place := _object(declared.get("user_location")):
+        known = {key: place.get(key) for key in PLACES}
+        said["user_location"] = {"type": "approximate", **known}
+    return said
+
+
 def _named(tool: Mapping[str, object]) -> dict[str, object]:
-    return {"type": tool.get("type"), "name": tool.get("name")}
+    return {key: tool[key] for key in ("type", "name") if key in tool}
 
 
 def _object(value: object) -> Mapping[str, object]:

@@ -15,6 +15,7 @@ from claude_gateway.dialects.responses.thoughts import is_thought, unpacked
 
 ROLES = ("user", "assistant", "system", "developer")
 READ = ("message", "function_call", "function_call_output", "reasoning")
+DETAIL = "detail"  # of an image or a file: it looks as closely as it can
 # What upstream's own tools found is not in these items; the words that followed from it are.
 LEFT_OUT = ("web_search_call",)
 
@@ -31,6 +32,23 @@ class Exchange:
     tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a conversation is told to a model.
+
+    `system_messages`: whether it lets the system speak among the turns; `thoughts`: whether it is
+    the one whose thinking the history holds; `fill_in`: whether an error takes the place of results
+    that are missing.
+    """
+
+    system_messages: bool = False
+    thoughts: bool = True
+    fill_in: bool = False
+
+
+PLAINLY = Told()
+
+
 def items(given: object) -> Sequence[object]:
     """Return the items of a request's `input`, of which a string is one."""
     if isinstance(given, str):
@@ -45,22 +63,20 @@ def conversation(
     said: Sequence[object],
     instructions: str | None = None,
     history: Sequence[Exchange] = (),
-    *,
-    system_messages: bool = False,
-    thoughts: bool = True,
+    told: Told = PLAINLY,
 ) -> Conversation:
-    """Translate a history and what is said now. Raises InvalidRequest naming the item.
-
-    `system_messages`: whether the model lets the system speak among the turns; `thoughts`: whether
-    it is the one whose thinking the history holds.
-    """
-    turns = Turns(system_messages=system_messages, answer="function_call_output")
+    """Translate a history and what is said now. Raises InvalidRequest naming the item."""
+    turns = Turns(
+        system_messages=told.system_messages,
+        answer="function_call_output",
+        fill_in=told.fill_in,
+    )
     if instructions and instructions.strip():
         turns.system([{"type": "text", "text": instructions}])
     for exchange in history:
-        _read(turns, exchange.input, "previous_response_id", thoughts=thoughts)
-        _replay(turns, exchange, thoughts=thoughts)
-    _read(turns, said, "input", thoughts=thoughts)
+        _read(turns, exchange.input, "previous_response_id", thoughts=told.thoughts)
+        _replay(turns, exchange, thoughts=told.thoughts)
+    _read(turns, said, "input", thoughts=told.thoughts)
     turns.finish()
     if not turns.talk.messages:
         wrong("input", "must have at least one message of a user with some content")
@@ -87,7 +103,7 @@ def _read(turns: Turns, said: Sequence[object], path: str, *, thoughts: bool) ->
 def _message(turns: Turns, item: Mapping[str, object], path: str) -> None:
     role = required(item, "role", str, f"{path}.")
     content, where = item.get("content"), f"{path}.content"
-    turns.talk.audio = turns.talk.audio or has_audio(content)
+    _note(turns, content)
     if role == "user":
         turns.user(marked(blocks(content, where, part), item, path), where)
     elif role == "assistant":
@@ -97,6 +113,17 @@ def _message(turns: Turns, item: Mapping[str, object], path: str) -> None:
         turns.system(marked(blocks(content, where, words), item, path))
     else:
         wrong(f"{path}.role", f"must be one of {', '.join(ROLES)}")
+
+
+def _note(turns: Turns, content: object) -> None:
+    """Note what parts ask for that no model of ours has."""
+    if isinstance(content, str):
+        return
+    turns.talk.audio = turns.talk.audio or has_audio(content)
+    for one in content if isinstance(content, list) else ():
+        detail = one.get("detail") if isinstance(one, dict) else None
+        if detail not in (None, "auto"):
+            turns.talk.left_out.add(DETAIL)
 
 
 def _call(turns: Turns, item: Mapping[str, object], path: str) -> None:
@@ -112,7 +139,7 @@ def _result(turns: Turns, item: Mapping[str, object], path: str) -> None:
     output = item.get("output")
     if output is None:
         wrong(f"{path}.output", "is required and must be a string or parts", code="missing_field")
-    turns.talk.audio = turns.talk.audio or has_audio(output)
+    _note(turns, output)
     said = blocks(output, f"{path}.output", part)
     marked([turns.result(call_id, said, f"{path}.call_id")], item, path)
 

@@ -2,11 +2,14 @@
 
 A run of text blocks is one message, with a part for each block, so that what goes back next time
 is cut as it was; every other block is an item of its own. What OpenAI has no item for is left out.
+
+Thinking is bound to all that stands before it. So behind a block that an item cannot bring back as
+it was, the client is given no thinking to keep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from claude_gateway import sse
@@ -15,6 +18,7 @@ from claude_gateway.dialects.responses.annotations import annotated
 from claude_gateway.dialects.responses.thoughts import is_thought, packed
 
 Item = dict[str, object]
+Block = Mapping[str, object]
 DONE, CUT = "completed", "incomplete"
 
 
@@ -23,43 +27,25 @@ class Client:
     """What an answer's items depend on beside the answer.
 
     `tail` makes their ids unique; `tool_names` holds the client's names of tools by upstream's,
-    where those differ; `thinking` says whether the client keeps the model's thinking.
+    where those differ; `thinking` says whether the client keeps the model's thinking, and `sources`
+    whether it wants to know what a search found.
     """
 
     tail: str
     tool_names: Mapping[str, str] = field(default_factory=dict)
     thinking: bool = False
+    sources: bool = False
 
     def id(self, prefix: str, index: int) -> str:
         """Name the item at `index`."""
         return f"{prefix}_{self.tail}{index:02}"
 
 
-def output(
-    blocks: Sequence[Mapping[str, object]], client: Client, refusal: str | None, last: str
-) -> list[Item]:
-    """Translate the blocks of a whole answer; `last` is the status of the last item.
-
-    `refusal` is why the model would not go on, if it would not.
-    """
-    found: list[Item] = []
-    parts: list[Item] | None = None  # of the message that is open
-    for block in blocks:
-        kind = block.get("type")
-        if kind == "text":
-            parts = _parts(found, parts, client)
-            parts.append(text_part(block))
-        elif is_thought(block):
-            found.append(reasoning(block, client, len(found)))
-            parts = None
-        elif kind == "tool_use":
-            found.append(call(block, client, len(found)))
-            parts = None
-    if refusal:
-        _parts(found, parts, client).append(refusal_part(refusal))
-    if found and "status" in found[-1]:
-        found[-1]["status"] = last
-    return found
+def comes_back(block: Block) -> bool:
+    """Whether the item of a block is all that there is to it."""
+    if block.get("type") == "text":
+        return not block.get("citations") and bool(str(block.get("text") or "").strip())
+    return is_thought(block) or block.get("type") == "tool_use"
 
 
 def message(client: Client, index: int, parts: list[Item], status: str = DONE) -> Item:
@@ -68,7 +54,7 @@ def message(client: Client, index: int, parts: list[Item], status: str = DONE) -
     return {"id": id_, "type": "message", "status": status, "role": "assistant", "content": parts}
 
 
-def text_part(block: Mapping[str, object]) -> Item:
+def text_part(block: Block) -> Item:
     """Return a text block as a part."""
     text = block.get("text")
     text = text if isinstance(text, str) else ""
@@ -81,7 +67,7 @@ def refusal_part(why: str) -> Item:
     return {"type": "refusal", "refusal": why}
 
 
-def reasoning(block: Mapping[str, object], client: Client, index: int) -> Item:
+def reasoning(block: Block, client: Client, index: int) -> Item:
     """Return a block of thinking: what may be read of it, and the whole for the client to keep."""
     said = block.get("thinking")
     readable = isinstance(said, str) and said
@@ -93,7 +79,7 @@ def reasoning(block: Mapping[str, object], client: Client, index: int) -> Item:
     }
 
 
-def call(block: Mapping[str, object], client: Client, index: int, status: str = DONE) -> Item:
+def call(block: Block, client: Client, index: int, status: str = DONE) -> Item:
     """Return a call; an input that is text is taken as the JSON that it should be."""
     given = block.get("input")
     return {
@@ -104,11 +90,3 @@ def call(block: Mapping[str, object], client: Client, index: int, status: str = 
         "call_id": block.get("id"),
         "name": client_name(block, client.tool_names),
     }
-
-
-def _parts(found: list[Item], parts: list[Item] | None, client: Client) -> list[Item]:
-    """Return the parts of the open message, after opening one if there is none."""
-    if parts is None:
-        parts = []
-        found.append(message(client, len(found), parts))
-    return parts

@@ -7,13 +7,16 @@ conversation this is (a stored response, a prompt kept elsewhere) is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
+from claude_gateway.dialects.openai.effort import summary
 from claude_gateway.dialects.openai.formats import Shape, fitting, format_kind, loose
 from claude_gateway.dialects.openai.params import Asked, Translated, limit, translated, unlike
 from claude_gateway.dialects.openai.parts import AUDIO
-from claude_gateway.dialects.responses.items import Exchange, conversation, items
+from claude_gateway.dialects.openai.turns import Conversation
+from claude_gateway.dialects.responses.items import Exchange, Told, conversation, items
+from claude_gateway.dialects.responses.searches import with_searches
 from claude_gateway.types.models import ModelInfo
 
 # OpenAI's own, without an equivalent here, and the values that ask for nothing special.
@@ -25,7 +28,6 @@ REPORTED: Mapping[str, Sequence[object]] = {
     "image": (),
     "max_tool_calls": (),
     "moderation": (),
-    "prompt_cache_retention": (),
     "store": (False,),
     "top_logprobs": (0,),
     "truncation": ("disabled",),
@@ -41,8 +43,7 @@ KEPT_ELSEWHERE: Mapping[str, str] = {
     "conversation": "cannot be used: no conversation is stored here, so send the whole input",
     "prompt": "cannot be used: no prompt is stored here, so send instructions and input",
 }
-THINKING = "reasoning.encrypted_content"
-SUMMARIES = ("auto", "concise", "detailed")
+THINKING, SOURCES = "reasoning.encrypted_content", "web_search_call.action.sources"
 MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 
 
@@ -50,29 +51,35 @@ MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 class ResponseRequest:
     """What does not depend on the model that will answer.
 
-    `thinking` says whether the client keeps the model's thinking, to send it back; `affinity` is its
-    own name for what shares a cache.
+    `thinking` says whether the client keeps the model's thinking, to send it back, and `sources`
+    whether it wants to know what a search found; `affinity` is its own name for what shares a cache.
+    `fill_in` puts an error in the place of results of calls that are missing.
     """
 
     fields: Mapping[str, object]
     model: str | None
     stream: bool
     thinking: bool
+    sources: bool = False
     affinity: str = ""
+    fill_in: bool = False
 
 
-def read(fields: Mapping[str, object]) -> ResponseRequest:
+def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ResponseRequest:
     """Read what is needed before the model is known. Raises InvalidRequest naming the field."""
     for key, why in KEPT_ELSEWHERE.items():
         if fields.get(key) is not None:
             wrong(key, why, code="unsupported_parameter")
     _check_metadata(optional(fields, "metadata", dict) or {})
+    included = _included(fields)
     return ResponseRequest(
         fields,
         optional(fields, "model", str),
         bool(optional(fields, "stream", bool)),
-        THINKING in _included(fields),
+        THINKING in included,
+        SOURCES in included,
         optional(fields, "prompt_cache_key", str) or "",
+        fill_in,
     )
 
 
@@ -90,30 +97,40 @@ def translate(
     thinking is left out, which only the model that thought it may read.
     """
     fields = request.fields
-    if fields.get("input") is None:
-        wrong("input", "is required and must be a string or items", code="missing_field")
-    talk = conversation(
-        items(fields["input"]),
-        optional(fields, "instructions", str),
-        history,
-        system_messages=model.system_messages,
-        thoughts=thoughts,
-    )
-    ignored = _unlike(fields)
+    talk = _talk(request, model, history, thoughts=thoughts)
+    ignored = [*_unlike(fields), *talk.left_out]
     if talk.audio:
         ignored.append(AUDIO)
     reasoning = optional(fields, "reasoning", dict) or {}
     asked = Asked(
-        fields,
+        with_searches(fields, ignored),
         talk,
         ignored,
         _shape(fields, ignored),
         limit(fields, "max_output_tokens"),
         (optional(reasoning, "effort", str, "reasoning."), "reasoning.effort"),
         flat_tools=True,
+        show=_shows(reasoning),
     )
-    answer = translated(asked, model, auto_cache=auto_cache)
-    return _summarized(answer, reasoning, model) if _wants_summary(reasoning) else answer
+    return translated(asked, model, auto_cache=auto_cache)
+
+
+def _talk(
+    request: ResponseRequest, model: ModelInfo, history: Sequence[Exchange], *, thoughts: bool
+) -> Conversation:
+    fields = request.fields
+    if fields.get("input") is None:
+        wrong("input", "is required and must be a string or items", code="missing_field")
+    told = Told(model.system_messages, thoughts, request.fill_in)
+    instructions = optional(fields, "instructions", str)
+    talk = conversation(items(fields["input"]), instructions, history, told)
+    if not model.prefill and talk.messages[-1]["role"] == "assistant":
+        wrong(
+            "input",
+            "must not end with the assistant: this model does not go on with what it began",
+            code="unsupported_value",
+        )
+    return talk
 
 
 def _unlike(fields: Mapping[str, object]) -> list[str]:
@@ -121,7 +138,7 @@ def _unlike(fields: Mapping[str, object]) -> list[str]:
     ignored = unlike(fields, REPORTED)
     for key, reported in REPORTED_INSIDE.items():
         ignored += [f"{key}.{name}" for name in unlike(optional(fields, key, dict) or {}, reported)]
-    if any(name != THINKING for name in _included(fields)):
+    if not {THINKING, SOURCES}.issuperset(_included(fields)):
         ignored.append("include")
     return ignored
 
@@ -143,27 +160,10 @@ def _shape(fields: Mapping[str, object], ignored: list[str]) -> Shape | None:
     return fitting(asked, "text.format", ignored, "text.format")
 
 
-def _wants_summary(reasoning: Mapping[str, object]) -> bool:
-    for key in ("summary", "generate_summary"):  # the second is what it was called once
-        asked = optional(reasoning, key, str, "reasoning.")
-        if asked is not None:
-            if asked not in SUMMARIES:
-                wrong(f"reasoning.{key}", f"must be one of {', '.join(SUMMARIES)}")
-            return True
-    return False
-
-
-def _summarized(
-    answer: Translated, reasoning: Mapping[str, object], model: ModelInfo
-) -> Translated:
-    """Ask for thinking that can be read; the models of today show none by themselves."""
-    if model.thinking == "none":
-        ignored = sorted({*answer.ignored, "reasoning.summary"})
-        return replace(answer, ignored=tuple(ignored))
-    if model.thinking == "manual" or "thinking" in answer.params:
-        return answer  # these show it anyway, or think only between calls, or not at all
-    shown = {"thinking": {"type": "adaptive", "display": "summarized"}}
-    return replace(answer, params={**answer.params, **shown})
+def _shows(reasoning: Mapping[str, object]) -> str:
+    """Return the field that asks to see the reasoning, if one does."""
+    asked = reasoning.get("summary")
+    return summary({"summary": reasoning.get("generate_summary") if asked is None else asked})
 
 
 def _check_metadata(pairs: Mapping[str, object]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.dialects.openai import endings
-from claude_gateway.dialects.responses.output import CUT, DONE, Client, Item, output
+from claude_gateway.dialects.responses.listing import listed
+from claude_gateway.dialects.responses.output import CUT, DONE, Client, Item
 from claude_gateway.errors import GatewayError, InvalidRequest, RateLimited
 from claude_gateway.types.usage import Usage
 
@@ -52,7 +53,7 @@ def whole(
     """Translate Anthropic's message; `now` is in seconds since 1970."""
     content = message.get("content")
     blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
-    items = output(blocks, client, endings.refusal(message), last_status(message))
+    items = listed(blocks, client, endings.refusal(message), last_status(message))
     return ended(
         begun(opening, message), message, Usage.from_wire(message.get("usage")), items, now
     )

@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from claude_gateway import sse
 from claude_gateway.dialects.envelope import openai_envelope
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.responses.output import DONE, Client, Item
 from claude_gateway.dialects.responses.response import Opening, begun, ended, failed, last_status
+from claude_gateway.dialects.responses.searching import is_search_call
 from claude_gateway.dialects.responses.thoughts import is_thought
-from claude_gateway.dialects.responses.unfolding import Call, Message, Said, Thought, Unfolding
+from claude_gateway.dialects.responses.unfolding import (
+    Call,
+    Message,
+    Said,
+    Search,
+    Thought,
+    Unfolding,
+)
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import (
     Accepted,
@@ -122,13 +131,15 @@ class ResponseStream:
 
     def _block(self, block: Mapping[str, object]) -> bytes:
         self._into = self._literals = None
-        thinks = is_thought(block)
+        kind = _kind(block)
         if block.get("type") == "text":
             return self._text(block)
-        if not thinks and block.get("type") != "tool_use":
+        if kind is None:
+            if isinstance(self._item, Search):
+                self._item.found(block)
+            self._forget()
             return b""
         before = self._close(DONE)
-        kind = Thought if thinks else Call
         item = kind(self._client, len(self._items), block)
         self._item = self._into = item
         return before + self._say(item.start())
@@ -156,7 +167,13 @@ class ResponseStream:
             return b""
         said = self._say(item.close(status))
         self._items.append(item.item)
+        if not item.exact:
+            self._forget()
         return said
+
+    def _forget(self) -> None:
+        """Give the client no thinking to keep: it would be bound to what cannot come back."""
+        self._client = replace(self._client, thinking=False)
 
     def _end(self) -> bytes:
         refused = b""
@@ -177,3 +194,12 @@ class ResponseStream:
         frame = sse.event(name, {"type": name, "sequence_number": self._number, **fields})
         self._number += 1
         return frame
+
+
+def _kind(block: Mapping[str, object]) -> type[Thought | Call | Search] | None:
+    """Return what unfolds from a block that is no text; None when that is nothing."""
+    if is_thought(block):
+        return Thought
+    if block.get("type") == "tool_use":
+        return Call
+    return Search if is_search_call(block) else None

@@ -12,11 +12,13 @@ from claude_gateway.dialects.responses.output import (
     Client,
     Item,
     call,
+    comes_back,
     message,
     reasoning,
     refusal_part,
     text_part,
 )
+from claude_gateway.dialects.responses.searching import answers, search
 from claude_gateway.types.events import InputDelta, OtherDelta, SignatureDelta, ThinkingDelta
 
 # An event's name, and its fields.
@@ -27,9 +29,17 @@ BEGUN = "in_progress"
 
 
 class Unfolding(Protocol):
-    """An item that is not done; `item` is how it stands."""
+    """An item that is not done; `item` is how it stands.
+
+    `exact` is whether the item can bring back all that was said in it.
+    """
 
     item: Item
+    exact: bool
+
+    def start(self) -> Said:
+        """Say that there is one more."""
+        ...
 
     def take(self, delta: Delta) -> Said:
         """Add a delta, if it is of a kind that belongs here."""
@@ -47,7 +57,7 @@ class Message:
         self._parts: list[Item] = []
         self._block: Mapping[str, object] | None = None  # the part that is open
         self._citations: list[object] = []
-        self.index = index
+        self.index, self.exact = index, True
         self.item = message(client, index, self._parts, BEGUN)
         self.literals: list[bytes] = []  # of the open part's text, still as JSON
 
@@ -95,7 +105,8 @@ class Message:
             return
         text, known = json.loads(b'"%b"' % b"".join(self.literals)), self._block.get("citations")
         citations = [*(known if isinstance(known, list) else ()), *self._citations]
-        part = text_part({"text": text, "citations": citations})
+        block = {"type": "text", "text": text, "citations": citations}
+        part, self.exact = text_part(block), self.exact and comes_back(block)
         place, self._block = self._place, None
         cited = part["annotations"]
         for i, annotation in enumerate(cited if isinstance(cited, list) else ()):
@@ -108,6 +119,8 @@ class Message:
 
 class Thought:
     """A block of thinking."""
+
+    exact = True
 
     def __init__(self, client: Client, index: int, block: Mapping[str, object]) -> None:
         self._client, self._index, self._block = client, index, dict(block)
@@ -161,6 +174,8 @@ class Thought:
 class Call:
     """A call of a tool."""
 
+    exact = True
+
     def __init__(self, client: Client, index: int, block: Mapping[str, object]) -> None:
         self._client, self._index, self._block = client, index, block
         self._pieces: list[str] = []
@@ -187,6 +202,45 @@ class Call:
             said = {**self._place, "arguments": arguments}
             yield "response.function_call_arguments.done", said
         self.item = call({**self._block, "input": arguments}, self._client, self._index, status)
+        yield _done(self._index, self.item)
+
+
+class Search:
+    """A search of the web, which upstream runs itself."""
+
+    exact = False
+
+    def __init__(self, client: Client, index: int, block: Mapping[str, object]) -> None:
+        self._client, self._index, self._block = client, index, block
+        self._pieces: list[str] = []
+        self._result: Mapping[str, object] = {}
+        self.item = {**search({}, client, index), "status": BEGUN}
+
+    def start(self) -> Said:
+        place = {"item_id": self.item["id"], "output_index": self._index}
+        yield _added(self._index, self.item)
+        yield "response.web_search_call.in_progress", place
+        yield "response.web_search_call.searching", place
+
+    def take(self, delta: Delta) -> Said:
+        if isinstance(delta, InputDelta):
+            self._pieces.append(delta.partial_json)
+        yield from ()
+
+    def found(self, block: Mapping[str, object]) -> None:
+        """Take a result, if it is this search's."""
+        if answers(block, self._block):
+            self._result = block
+
+    def close(self, status: str) -> Said:
+        given = "".join(self._pieces)
+        asked = {**self._block, "input": given if given.strip() else self._block.get("input")}
+        self.item = search(asked, self._client, self._index, self._result)
+        if status != DONE:
+            self.item["status"] = status
+        elif self.item["status"] == DONE:
+            place = {"item_id": self.item["id"], "output_index": self._index}
+            yield "response.web_search_call.completed", place
         yield _done(self._index, self.item)
 
 

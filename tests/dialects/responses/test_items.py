@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 import pytest
 
 from claude_gateway import sse
-from claude_gateway.dialects.responses.items import Exchange, conversation, items
+from claude_gateway.dialects.responses.items import Exchange, Told, conversation, items
 from claude_gateway.dialects.responses.thoughts import packed
 from claude_gateway.errors import InvalidRequest
 
@@ -55,9 +55,11 @@ def answer(call_id: str, content: object = "fine") -> dict[str, object]:
     return {"type": "tool_result", "tool_use_id": call_id, "content": content}
 
 
-def turns(*given: object, **options: Any) -> list[Any]:
+def turns(*given: object, history: Sequence[Exchange] = (), **told: bool) -> list[Any]:
     """As they are written upstream."""
-    written: list[Any] = orjson.loads(sse.compact(conversation(given, **options).messages))
+    written: list[Any] = orjson.loads(
+        sse.compact(conversation(given, None, history, Told(**told)).messages)
+    )
     return written
 
 
@@ -122,6 +124,16 @@ def test_audio_is_left_out_and_remembered() -> None:
     assert talk.messages == [{"role": "user", "content": "?"}]
 
 
+def test_how_closely_to_look_is_remembered() -> None:
+    def looked(detail: object) -> set[str]:
+        image = {"type": "input_image", "detail": detail, "image_url": "https://x.test/a.png"}
+        return conversation([{"role": "user", "content": [image]}]).left_out
+
+    assert [looked("high"), looked("auto"), looked(None)] == [{"detail"}, set(), set()]
+    shown = [{"type": "input_image", "detail": "low", "image_url": "https://x.test/a.png"}]
+    assert conversation([HI, call("a"), result("a", shown)]).left_out == {"detail"}
+
+
 def test_a_breakpoint_of_the_cache_stays_where_it_is() -> None:
     marked = {"type": "input_text", "text": "Hi", "prompt_cache_breakpoint": {"mode": "explicit"}}
     [turn] = turns({"role": "user", "content": [marked]})
@@ -164,6 +176,13 @@ def test_t14_an_empty_result_has_no_content() -> None:
     assert turns(HI, call("a"), result("a", ""))[2]["content"] == [
         {"type": "tool_result", "tool_use_id": "a"}
     ]
+
+
+def test_t01_a_result_that_is_missing_can_be_filled_in() -> None:
+    filled = turns(HI, call("a"), call("b"), result("b"), HI, fill_in=True)[2]["content"]
+    assert [block.get("is_error", False) for block in filled[:2]] == [True, False]
+    assert [block["tool_use_id"] for block in filled[:2]] == ["a", "b"]
+    assert filled[2] == text("Hi")
 
 
 @pytest.mark.parametrize("arguments", ["", " "])

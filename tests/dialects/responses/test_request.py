@@ -87,8 +87,8 @@ def test_t03_a_model_that_refuses_to_be_forced_is_asked_in_words() -> None:
     answer = asked(proud, tools=TOOLS, tool_choice="required")
     assert answer.ignored == ("tool_choice",)
     assert answer.params["tool_choice"] == {"type": "auto"}
-    assert answer.reminded
-    assert not asked(proud, tools=TOOLS).reminded
+    assert answer.words
+    assert not asked(proud, tools=TOOLS).words
 
 
 def test_t02_a_history_with_calls_needs_its_tools() -> None:
@@ -106,7 +106,6 @@ def test_t02_a_history_with_calls_needs_its_tools() -> None:
         (NEW, {"effort": None, "summary": None}, {}),
         (NEW, {"effort": "minimal"}, {"output_config": {"effort": "low"}}),
         (ADAPTIVE, {"effort": "none"}, {"thinking": {"type": "disabled"}}),
-        (ADAPTIVE, {"effort": "none", "summary": "auto"}, {"thinking": {"type": "disabled"}}),
         (NEW, {"summary": "auto"}, {"thinking": {"type": "adaptive", "display": "summarized"}}),
         (
             ADAPTIVE,
@@ -121,7 +120,6 @@ def test_t02_a_history_with_calls_needs_its_tools() -> None:
             {"effort": "low", "summary": "auto"},
             {"thinking": {"type": "enabled", "budget_tokens": 4096}},
         ),
-        (MANUAL, {"summary": "auto"}, {}),
     ],
 )
 def test_reasoning_is_thinking(
@@ -134,9 +132,18 @@ def test_reasoning_is_thinking(
     assert answer.ignored == ()
 
 
-def test_a_model_that_does_not_think_says_so() -> None:
-    reasoning = {"effort": "low", "summary": "auto"}
-    assert asked(reasoning=reasoning).ignored == ("reasoning.effort", "reasoning.summary")
+@pytest.mark.parametrize(
+    ("model", "reasoning", "ignored"),
+    [
+        (OLD, {"effort": "low", "summary": "auto"}, ("reasoning.effort", "reasoning.summary")),
+        (ADAPTIVE, {"effort": "none", "summary": "auto"}, ("reasoning.summary",)),
+        (MANUAL, {"generate_summary": "auto"}, ("reasoning.summary",)),
+    ],
+)
+def test_reasoning_that_cannot_be_shown_is_reported(
+    model: ModelInfo, reasoning: dict[str, object], ignored: tuple[str, ...]
+) -> None:
+    assert asked(model, reasoning=reasoning).ignored == ignored
 
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "additionalProperties": False}
@@ -223,6 +230,21 @@ def test_thinking_is_left_out_for_another_model() -> None:
         in orjson.loads(sse.compact(translate(request, NEW).params))["messages"][1]["content"]
     )
     assert translate(request, NEW, thoughts=False).params["messages"][1]["content"] == "So."  # type: ignore[index]
+
+
+def test_an_input_that_ends_with_the_assistant_is_for_models_that_go_on() -> None:
+    begun = [HI, {"role": "assistant", "content": "Once"}]
+    assert params(replace(OLD, prefill=True), input=begun)["messages"][-1]["content"] == "Once"
+    error = refused(replace(OLD, prefill=False), input=begun)
+    assert (error.param, error.code) == ("input", "unsupported_value")
+
+
+def test_results_that_are_missing_can_be_filled_in() -> None:
+    called = {"type": "function_call", "call_id": "a", "name": "look", "arguments": "{}"}
+    given = {"input": [HI, called]}
+    assert translate(read(given, fill_in=True), OLD).params["messages"]
+    with pytest.raises(InvalidRequest):
+        translate(read(given), OLD)
 
 
 def test_a_history_is_put_in_front() -> None:

@@ -241,7 +241,7 @@ def test_what_has_no_item_makes_no_event() -> None:
         Accepted({"request-id": "req_1"}),
         Ping(),
         OtherEvent("weather", {"type": "weather"}),
-        BlockStart(1, {"type": "server_tool_use", "id": "srv_1", "name": "web_search"}),
+        BlockStart(1, {"type": "server_tool_use", "id": "srv_1", "name": "code_execution"}),
         InputDelta(1, '{"query":"x"}'),
         ThinkingDelta(1, "x"),
         SignatureDelta(1, "x"),
@@ -252,6 +252,38 @@ def test_what_has_no_item_makes_no_event() -> None:
     encoder = stream()
     encoder.feed((START, look(), InputDelta(0, "{}"), BlockStop(0)))
     assert encoder.feed(quiet) == b""
+
+
+def test_a_search_of_the_web_is_told_from_beginning_to_end() -> None:
+    search = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}}
+    result = {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []}
+    asked = BlockStart(0, search), InputDelta(0, '{"query":'), InputDelta(0, '"x"}'), BlockStop(0)
+    found = events(*asked, BlockStart(1, result), BlockStop(1), TEXT, BlockStop(0), *ending())
+    assert names(found)[2:8] == [
+        "output_item.added",
+        "web_search_call.in_progress",
+        "web_search_call.searching",
+        "web_search_call.completed",
+        "output_item.done",
+        "output_item.added",
+    ]
+    assert (found[2]["item"]["status"], found[2]["item"]["action"]["query"]) == ("in_progress", "")
+    assert (found[6]["item"]["status"], found[6]["item"]["action"]["query"]) == ("completed", "x")
+    cut = events(*asked, *ending("max_tokens"))
+    assert "web_search_call.completed" not in names(cut)
+    assert cut[-1]["response"]["output"][0]["status"] == "incomplete"
+    failed = {**result, "content": {"type": "web_search_tool_result_error"}}
+    told = events(*asked, BlockStart(1, failed), BlockStop(1), *ending())
+    assert "web_search_call.completed" not in names(told)
+    assert told[-1]["response"]["output"][0]["status"] == "failed"
+
+
+def test_t08_thinking_behind_what_cannot_come_back_is_not_for_keeping() -> None:
+    signed = THINKING, SignatureDelta(0, "c2ln"), BlockStop(0)
+    odd = BlockStart(1, {"type": "hologram"}), BlockStop(1)
+    first, last = items(*signed, *odd, *signed, *ending())
+    assert first["encrypted_content"] is not None
+    assert last["encrypted_content"] is None
 
 
 def test_an_item_that_the_tokens_cut_is_incomplete() -> None:
