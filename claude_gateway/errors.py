@@ -198,8 +198,17 @@ class PluginError(Exception):
     """A plugin that cannot be loaded or opened, said in one sentence with its cure."""
 
 
+# Codes of ends of runs, where they are not the usual code of their error.
+ENDS: Mapping[str, type[GatewayError]] = {
+    "cancelled": Conflict,
+    "interrupted": Unavailable,
+    "shutting_down": Unavailable,
+    "answer_too_large": PayloadTooLarge,
+}
+
+
 def revived(code: str, message: str) -> GatewayError:
     """Return the error that was kept as its code and message."""
-    kinds = [*GatewayError.__subclasses__()]
-    kind = next((kind for kind in kinds if kind.default_code == code), UpstreamError)
+    usual = {kind.default_code: kind for kind in GatewayError.__subclasses__()}
+    kind = {**usual, **ENDS}.get(code, UpstreamError)
     return kind(message, code=code)

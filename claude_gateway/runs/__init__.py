@@ -43,7 +43,7 @@ class Runs:
         """`price` says what a model's tokens cost in US dollars, None when nobody knows."""
         self.store = store
         self.claims = Claims()
-        self.repeats = Claims()  # requests that may be the same one, sent again
+        self.repeats = Claims(most_waiting=None)  # requests that may be the same one, sent again
         self.price = price
         self._limits = limits or Limits()
         self.most_bytes = self._limits.most_bytes
@@ -69,15 +69,16 @@ class Runs:
                 retry_after=5,
             )
         self._by_owner[wanted.owner] += 1
+        keeping = asyncio.ensure_future(self.store.begin_turn(start))
         try:
-            kept = await self.store.begin_turn(start)
-            if kept.id != wanted.id:
-                self._left(wanted.owner, claim)
-                return self._live.get(kept.id) or kept
-            return self._started(kept, work, claim)
+            kept = await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            await self._without_caller(keeping, start, work, claim)
+            raise
         except BaseException:
             self._left(wanted.owner, None)
             raise
+        return self._begun(kept, wanted, work, claim)
 
     def live(self, owner: str, run_id: str) -> LiveRun | None:
         """Return the owner's run of this id, if it lives here."""
@@ -156,6 +157,26 @@ class Runs:
                 log.warning("logs of runs could not be stored", extra={"code": exc.code})
             except Exception:
                 log.exception("logs of runs could not be stored")
+
+    async def _without_caller(
+        self, keeping: asyncio.Future[RunRecord], start: TurnStart, work: Work, claim: Claim | None
+    ) -> None:
+        """Whoever asked has left while the start was being stored: what is stored must live."""
+        await asyncio.wait([keeping])
+        if keeping.cancelled() or keeping.exception() is not None:
+            self._left(start.run.owner, None)
+            return
+        begun = self._begun(keeping.result(), start.run, work, claim)
+        if isinstance(begun, LiveRun) and begun.record.on_disconnect == "cancel":
+            begun.cancel()
+
+    def _begun(
+        self, kept: RunRecord, wanted: RunRecord, work: Work, claim: Claim | None
+    ) -> LiveRun | RunRecord:
+        if kept.id == wanted.id:
+            return self._started(kept, work, claim)
+        self._left(wanted.owner, claim)
+        return self._live.get(kept.id) or kept
 
     def _started(self, record: RunRecord, work: Work, claim: Claim | None) -> LiveRun:
         live = self._live[record.id] = LiveRun(record, work, self)

@@ -79,6 +79,7 @@ class LiveRun:
         self._logged = 0
         self._last: Sequence[Event] = ()
         self._ending: Ending | None = None
+        self._living = False
         self._finishing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -101,7 +102,8 @@ class LiveRun:
         """End it soon. What was said is kept; an end that is being stored is not disturbed."""
         if self._task is not None and self._ending is None and not self._finishing:
             self._ending = why
-            self._task.cancel()
+            if self._living:  # a task that is cancelled before its first step never takes it
+                self._task.cancel()
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -116,15 +118,21 @@ class LiveRun:
     async def _live(self) -> None:
         status: RunStatus = "completed"
         try:
-            async with aclosing(self._work.batches) as batches:
-                async for batch in batches:
-                    self._take(batch)
+            await self._heard()
         except BaseException as exc:  # noqa: BLE001  # whatever it is, the run is over and kept
             status, self.failure = self._verdict(exc)
         self._finishing = True
         if self._task is not None:
             self._task.uncancel()
         await self._finish(status)
+
+    async def _heard(self) -> None:
+        self._living = True
+        async with aclosing(self._work.batches) as batches:
+            if self._ending is not None:
+                raise asyncio.CancelledError
+            async for batch in batches:
+                self._take(batch)
 
     def _take(self, batch: Sequence[Event]) -> None:
         self._gathered.add(batch)

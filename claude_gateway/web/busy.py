@@ -12,9 +12,15 @@ def refuse_while_busy(gateway: Gateway, owner: str, session_id: str) -> None:
         raise session_busy()
 
 
-async def stop_turn(gateway: Gateway, owner: str, session_id: str) -> None:
-    """End the session's live turn, and wait until it has ended."""
-    live = gateway.runs.in_session(owner, session_id) if gateway.runs is not None else None
+async def stop_turn(
+    gateway: Gateway, owner: str, session_id: str, *, for_good: bool = False
+) -> None:
+    """End the session's live turn, and wait until it has ended; `for_good` those that wait, too."""
+    if gateway.runs is None:
+        return
+    if for_good:
+        gateway.runs.claims.dismiss((owner, session_id))
+    live = gateway.runs.in_session(owner, session_id)
     if live is not None:
         live.cancel()
         await live.over()

@@ -9,6 +9,7 @@ from typing import Literal
 from aiohttp import web
 
 from claude_gateway.dialects.fields import parse_object
+from claude_gateway.dialects.session_fields import HEADERS
 from claude_gateway.errors import InvalidRequest, Unavailable
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import DEFAULT_PROJECT, Project
@@ -80,7 +81,8 @@ def replay_of(
             code="invalid_header",
             param=KEY,
         )
-    asked = hashlib.sha256(f"{request.method} {request.path}\n".encode())
+    where = [request.headers.get(HEADERS[name], "") for name in ("session_id", "project_id")]
+    asked = hashlib.sha256("\n".join([f"{request.method} {request.path}", *where, ""]).encode())
     asked.update(body)
     return Replay(key, asked.hexdigest(), kind, made, time.time())
 

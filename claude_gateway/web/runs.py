@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from claude_gateway import sse
 from claude_gateway.dialects import kept
 from claude_gateway.dialects.fields import wrong
 from claude_gateway.dialects.resources import reading
@@ -54,6 +55,8 @@ async def run_events(request: web.Request) -> web.StreamResponse:
     run = await _found(request)
     record = _now(run)
     headers = {**record.headers, "x-run-id": record.id}
+    if request.method == hdrs.METH_HEAD:
+        return web.Response(headers={**sse.HEADERS, **headers})
     async with watched(request, headers, partial(kept.ended, record.dialect), after) as viewer:
         await viewer.show(run, silent_is_status=False)
     return await viewer.end()

@@ -22,7 +22,7 @@ from claude_gateway.types.turns import Replay, RunRecord, TurnStart
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
 from claude_gateway.web.replies import bytes_reply
-from claude_gateway.web.viewing import Fail, watched
+from claude_gateway.web.viewing import Fail, ended_elsewhere, forgotten, watched
 
 TRIES = 3  # when somebody else changes the session in between
 
@@ -134,7 +134,8 @@ async def _in_turn(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
                     raise
         return await wish.begin(claim, wish)
     except BaseException:
-        claim.release()
+        if the_runs(request).in_session(*place) is None:  # nobody lives who releases it
+            claim.release()
         raise
 
 
@@ -201,16 +202,20 @@ async def _whole(
         try:
             await run.over()
         except asyncio.CancelledError:
+            run.watchers -= 1
             request.app[GATEWAY].left(run)
             raise
-        finally:
-            run.watchers -= 1
+        run.watchers -= 1
+    else:
+        run = await ended_elsewhere(request.app[GATEWAY], run)
     record = _kept(run)
     headers = {**record.headers, **headers, "x-run-id": record.id}
     failure = _failure(run)
     if failure is not None:
         raise failure
-    return bytes_reply(record.reply or b"{}", headers=headers)
+    if record.reply is None:
+        raise forgotten()
+    return bytes_reply(record.reply, headers=headers)
 
 
 def _failure(run: LiveRun | RunRecord) -> GatewayError | None:

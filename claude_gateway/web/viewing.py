@@ -10,7 +10,7 @@ from typing import TypeAlias
 from aiohttp import web
 
 from claude_gateway.engine.telling import told
-from claude_gateway.errors import GatewayError
+from claude_gateway.errors import GatewayError, NotFound
 from claude_gateway.runs.frames import following
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.turns import RunRecord
@@ -73,6 +73,8 @@ class Viewer:
         while runs is not None:
             await self._stored(run.owner, run.id)
             if run.over:
+                if self._at < run.last_event:
+                    raise forgotten()
                 return
             await asyncio.sleep(LOOK_AGAIN)
             run = await runs.store.get_run(run.owner, run.id)
@@ -88,6 +90,23 @@ class Viewer:
                 if events.last > self._at:
                     await self._stream.send(following(events.frames, events.first, self._at))
                     self._at = events.last
+
+
+async def ended_elsewhere(gateway: Gateway, run: RunRecord) -> RunRecord:
+    """Wait for the end of a run that does not live here."""
+    while not run.over and gateway.runs is not None:
+        await asyncio.sleep(LOOK_AGAIN)
+        run = await gateway.runs.store.get_run(run.owner, run.id)
+    return run
+
+
+def forgotten() -> NotFound:
+    """What is said when a run's frames are asked for later than they are kept."""
+    return NotFound(
+        "What this run has sent is not kept any more. Its session's messages still have the answer, "
+        "if it was in a session; GET /v1/runs/{id} has the figures.",
+        code="events_forgotten",
+    )
 
 
 @asynccontextmanager
