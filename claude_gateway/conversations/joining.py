@@ -55,14 +55,20 @@ class Joined:
         return replace(self, told=told, fresh=fresh)
 
 
-def join(
+def join(  # noqa: PLR0913  # what is stored, what is said, and how they meet
     opening: Opening,
     said: Sequence[Turn],
     system: Sequence[Block],
     model: ModelInfo,
     new_id: Callable[[], str],
+    *,
+    new_system: bool = False,
 ) -> Joined:
-    """Let the turns and the system's text of a request join; `new_id` makes ids of messages."""
+    """Let the turns and the system's text of a request join; `new_id` makes ids of messages.
+
+    With `new_system` the system's text is the request's, whatever was frozen before.
+    """
+    opening = _with_system(opening, system) if new_system else opening
     merged = merge(opening.told, said)
     keep = None
     if merged.kept < len(opening.told):
@@ -103,6 +109,15 @@ def with_tools(joined: Joined, params: Mapping[str, object], past: object) -> Jo
     if tools == joined.session.tools:
         return joined
     return replace(joined, session=replace(joined.session, tools=tools))
+
+
+def _with_system(opening: Opening, system: Sequence[Block]) -> Opening:
+    """Return it with another system's text, and then without any thinking."""
+    written = sse.compact(list(system))
+    if opening.session.system in (None, written):
+        return opening
+    changed = without_thinking(opening)
+    return replace(changed, session=replace(changed.session, system=written))
 
 
 def _title(fresh: Sequence[Message]) -> str:
