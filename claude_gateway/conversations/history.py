@@ -114,4 +114,6 @@ def _can_be_sent(block: Mapping[str, object]) -> bool:
     kind = block.get("type")
     if kind == "text":
         return bool(str(block.get("text", "")).strip())
+    if kind == "thinking":
+        return bool(block.get("signature"))
     return kind != "tool_use" or isinstance(block.get("input"), dict)

@@ -6,21 +6,27 @@ from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
+from claude_gateway import sse
 from claude_gateway.dialects.anthropic.stream import MessageStream
+from claude_gateway.dialects.envelope import openai_envelope
 from claude_gateway.dialects.openai.stream import ChatStream
 from claude_gateway.errors import GatewayError
 
-OPENAI, ANTHROPIC = "openai", "anthropic"
+OPENAI, ANTHROPIC, RESPONSES = "openai", "anthropic", "responses"
 
 
 def said(dialect: str, frames: bytes) -> str:
     """Return the text of the answer that these frames hold, as far as they go."""
-    read = _chat_text if dialect == OPENAI else _native_text
+    read = _READERS.get(dialect, _native_text)
     return "".join(read(data) for data in _data(frames))
 
 
 def ended(dialect: str, error: GatewayError, request_id: str) -> bytes:
     """Return the frames that end a stream that went wrong, for a client of this dialect."""
+    if dialect == RESPONSES:  # what it was a response to is not known any more
+        said = openai_envelope(error, request_id)
+        flat = {"code": error.code, "message": error.message, "param": error.param}
+        return sse.event("error", {"type": "error", **flat, **said})
     encoder = _ENCODERS.get(dialect, MessageStream)()
     return encoder.fail(error, request_id)
 
@@ -53,3 +59,16 @@ def _native_text(data: Mapping[str, object]) -> str:
         if isinstance(inner, dict) and inner.get("type") in ("text_delta", "text"):
             return str(inner.get("text", ""))
     return ""
+
+
+def _response_text(data: Mapping[str, object]) -> str:
+    delta = data.get("delta")
+    is_text = data.get("type") == "response.output_text.delta" and isinstance(delta, str)
+    return str(delta) if is_text else ""
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
+    OPENAI: _chat_text,
+    ANTHROPIC: _native_text,
+    RESPONSES: _response_text,
+}

@@ -51,6 +51,8 @@ ROUTES = (
     Route("POST", "/v1/chat/completions", chat.chat_completions),
     Route("GET", "/v1/chat/completions/{session_id}/status", chat_status.chat_status),
     Route("DELETE", "/v1/chat/completions/{session_id}", chat_status.stop_chat),
+    Route("GET", "/v1/responses/{response_id}", responses.get_response),
+    Route("POST", "/v1/responses/{response_id}/cancel", responses.cancel_response),
     Route("GET", "/v1/runs", runs.list_runs),
     Route("GET", "/v1/runs/{run_id}", runs.get_run),
     Route("GET", "/v1/runs/{run_id}/events", runs.run_events),

@@ -13,7 +13,7 @@ from claude_gateway.dialects import kept
 from claude_gateway.dialects.openai import request as chat
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.endings import session_usage
-from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.dialects.openai.params import Translated, Whole
 from claude_gateway.dialects.openai.stream import ChatStream, Extras
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.dialects.session_fields import SessionFields
@@ -48,12 +48,8 @@ class _ChatTurn(KeptTurn):
     def talk(self, model: ModelInfo, open_calls: Sequence[str]) -> Conversation:
         return chat.talk_of(self._chat, model, open_calls)
 
-    def translate(
-        self, model: ModelInfo, joined: Conversation | None, past: Sequence[object]
-    ) -> Translated:
-        return chat.translate(
-            self._chat, model, auto_cache=self.auto_cache, joined=joined, past_tools=past
-        )
+    def translate(self, model: ModelInfo, whole: Whole | None) -> Translated:
+        return chat.translate(self._chat, model, auto_cache=self.auto_cache, whole=whole)
 
     def brings_results_alone(self) -> bool:
         messages = self._chat.fields.get("messages")

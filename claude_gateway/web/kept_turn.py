@@ -16,7 +16,7 @@ from claude_gateway.conversations.joining import Joined, join, past_tools, with_
 from claude_gateway.conversations.opening import Opening, without_thinking
 from claude_gateway.conversations.window import check_window
 from claude_gateway.defaults.settings import AUTO_CACHE
-from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.dialects.openai.params import Translated, Whole
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.models.catalogue import Resolved
@@ -82,9 +82,7 @@ class KeptTurn(ABC):
         """Read what the request says; `open_calls` were made by the answer before."""
 
     @abstractmethod
-    def translate(
-        self, model: ModelInfo, joined: Conversation | None, past: Sequence[object]
-    ) -> Translated:
+    def translate(self, model: ModelInfo, whole: Whole | None) -> Translated:
         """Translate the request, with the whole conversation when it joins one."""
 
     @abstractmethod
@@ -172,11 +170,11 @@ class KeptTurn(ABC):
         self, joins: tuple[Joined, Conversation, Sequence[object]] | None, model: ModelInfo
     ) -> Translated:
         if joins is None:
-            return self.translate(model, None, ())
+            return self.translate(model, None)
         joined, talk, past = joins
         system = [dict(block) for block in joined.system]
-        whole = replace(talk, system=system, messages=joined.messages(model))
-        return self.translate(model, whole, past)
+        talk = replace(talk, system=system, messages=joined.messages(model))
+        return self.translate(model, Whole(talk, past))
 
 
 def _prompt(session: Session) -> list[dict[str, object]]:

@@ -71,15 +71,16 @@ async def serve_turn(request: web.Request, wish: Wish) -> web.StreamResponse:
     """Begin the turn, or find the one that this request began before, and show it."""
     the_runs(request)
     if not wish.stream:
-        return await _whole(request, await _begun(request, wish), wish.headers)
+        return await _whole(request, await begun_run(request, wish), wish.headers)
     async with watched(request, wish.headers, wish.fail) as viewer:
-        run = await _begun(request, wish)
+        run = await begun_run(request, wish)
         wish.headers["x-run-id"] = _kept(run).id
         await viewer.show(run)
     return await viewer.end()
 
 
-async def _begun(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
+async def begun_run(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
+    """Begin the turn, or find the run that the same request began before."""
     asked = wish.replay(request, "")
     if asked is None:
         return await _in_turn(request, wish)

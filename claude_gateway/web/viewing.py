@@ -58,7 +58,8 @@ class Viewer:
             if frames is None:
                 await self._stored(run.record.owner, run.record.id, log.stored)
             elif frames:
-                if silent_is_status and run.silent and run.failure is not None:
+                silent = silent_is_status and run.silent and not self._stream.committed
+                if silent and run.failure is not None:
                     raise run.failure.again()
                 self._at = log.last
                 await self._stream.send(frames)

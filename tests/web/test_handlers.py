@@ -115,10 +115,10 @@ async def test_a_response_is_answered(
 ) -> None:
     fake = scripted(models=["claude-sonnet-5-5"])
     async with serving(fake) as app:
-        body = response_body(model="gpt-4o", background=True, stream=stream)
+        body = response_body(model="gpt-4o", truncation="auto", stream=stream)
         answer = await app.ask("POST", RESPONSES, body)
     assert answer.header("x-gateway-model-remapped") == "gpt-4o -> claude-sonnet-5-5"
-    assert answer.header("x-gateway-ignored-params") == "background"
+    assert answer.header("x-gateway-ignored-params") == "truncation"
     assert b'"text":"Hello"' in answer.body
     assert (answer.header("content-type") or "").startswith("text/event-stream") == stream
     assert fake.asked[0].stream is stream

@@ -51,6 +51,8 @@ MATRIX: Mapping[str, Try] = {
     "GET /v1/runs/{run_id}": Try(),
     "GET /v1/runs/{run_id}/events": Try(query="?after=0"),
     "POST /v1/runs/{run_id}/cancel": Try(),
+    "GET /v1/responses/{response_id}": Try(),
+    "POST /v1/responses/{response_id}/cancel": Try(),
 }
 # Ids that are nobody's.
 OWNED_BY_NOBODY = {"GET /v1/models/{model_id}"}
@@ -64,11 +66,14 @@ class Things:
     session: Any
     message: Any
     run: Any
+    response: Any
 
     def of(self, route: str) -> str:
         """Return the id that this route is about."""
         if "/runs/" in route:
             return str(self.run["id"])
+        if "/responses/" in route:
+            return str(self.response["id"])
         return str((self.project if "/projects/" in route else self.session)["id"])
 
 
@@ -77,7 +82,8 @@ async def things_of(caller: Caller) -> Things:
     session = await caller.post("/v1/sessions", project_id=project["id"], title=WORD)
     path = f"/v1/sessions/{session['id']}/messages"
     message = await caller.post(path, role="user", content=f"{WORD} message")
-    return Things(project, session, message, await run_of(caller))
+    response = await caller.ask("POST", "/v1/responses", {"model": "sonnet", "input": WORD})
+    return Things(project, session, message, await run_of(caller), response.json)
 
 
 async def run_of(caller: Caller) -> Any:
@@ -125,7 +131,8 @@ async def everything(caller: Caller, things: Things) -> Things:
     assert session == things.session | again
     project = await caller.get(f"/v1/projects/{things.project['id']}")
     run = await caller.get(f"/v1/runs/{things.run['id']}")
-    return Things(project, things.session, message, run)
+    response = await caller.get(f"/v1/responses/{things.response['id']}")
+    return Things(project, things.session, message, run, response)
 
 
 async def test_s9_nothing_of_somebody_elses_is_listed_found_or_counted(

@@ -126,6 +126,17 @@ async def test_t24_t26_under_cancel_a_client_that_leaves_stops_upstream_and_pays
     ]
 
 
+async def test_t24_under_cancel_a_client_that_does_not_stream_stops_upstream_too(
+    gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    upstream.script(Hang())
+    async with Connection(gateway.port) as connection:
+        asked, headers = body(CHAT, "whole-hangs-up", on_disconnect="cancel", stream=False)
+        await connection.send(request("POST", CHAT, asked, headers))
+        await upstream.wait_turns()
+    assert await upstream.wait_closed(timeout=2) < 1
+
+
 @pytest.mark.parametrize("how", ["run", "session"])
 async def test_a_run_can_be_stopped_and_stopping_twice_changes_nothing(
     gateway: GatewayProcess, upstream: FakeAnthropic, how: str

@@ -45,6 +45,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """The whole conversation that a request joins, and the tools called in it, as they were sent."""
+
+    talk: Conversation
+    tools: Sequence[object] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Translated:
     """Parameters for the Messages API, and the client's parameters that have no place in it.
 

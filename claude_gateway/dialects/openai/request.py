@@ -13,7 +13,14 @@ from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.effort import summary
 from claude_gateway.dialects.openai.formats import output_format
 from claude_gateway.dialects.openai.messages import conversation
-from claude_gateway.dialects.openai.params import Asked, Translated, limit, translated, unlike
+from claude_gateway.dialects.openai.params import (
+    Asked,
+    Translated,
+    Whole,
+    limit,
+    translated,
+    unlike,
+)
 from claude_gateway.dialects.openai.parts import AUDIO
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.types.models import ModelInfo
@@ -101,16 +108,15 @@ def translate(
     model: ModelInfo,
     *,
     auto_cache: bool = False,
-    joined: Conversation | None = None,
-    past_tools: Sequence[object] = (),
+    whole: Whole | None = None,
 ) -> Translated:
     """Translate for one model. Raises InvalidRequest naming the field that is wrong.
 
-    `auto_cache` sets cache breakpoints for clients that set none. `joined` is the conversation when
-    the request's own messages are not all of it, `past_tools` what was called in it, as it was sent.
+    `auto_cache` sets cache breakpoints for clients that set none. `whole` is the conversation when
+    the request's own messages are not all of it.
     """
     fields = request.fields
-    talk = joined or talk_of(request, model)
+    talk = whole.talk if whole is not None else talk_of(request, model)
     ignored = [*unlike(fields, REPORTED), *talk.left_out]
     if talk.audio:
         ignored.append(AUDIO)
@@ -124,8 +130,8 @@ def translate(
         limit(fields, "max_completion_tokens", "max_tokens"),
         _effort(fields, reasoning),
         _stops(fields, ignored),
-        joins=joined is not None,
-        past_tools=past_tools,
+        joins=whole is not None,
+        past_tools=whole.tools if whole is not None else (),
         show=summary(reasoning) or ("include_reasoning" if seen else ""),
     )
     return translated(asked, model, auto_cache=auto_cache)

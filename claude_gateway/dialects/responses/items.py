@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.calls import call
-from claude_gateway.dialects.openai.media import Block
 from claude_gateway.dialects.openai.parts import blocks, has_audio
 from claude_gateway.dialects.openai.turns import Conversation, Turns, marked
 from claude_gateway.dialects.responses.parts import part, words
-from claude_gateway.dialects.responses.thoughts import is_thought, unpacked
+from claude_gateway.dialects.responses.thoughts import unpacked
 
 ROLES = ("user", "assistant", "system", "developer")
 READ = ("message", "function_call", "function_call_output", "reasoning")
 DETAIL = "detail"  # of an image or a file: it looks as closely as it can
 # What upstream's own tools found is not in these items; the words that followed from it are.
 LEFT_OUT = ("web_search_call",)
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """An earlier request's items and what was answered: plain JSON, both as they came.
-
-    `tool_names` holds the client's names of tools by upstream's, where those differ.
-    """
-
-    input: Sequence[object]
-    output: Sequence[Mapping[str, object]]
-    tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +49,21 @@ def items(given: object) -> Sequence[object]:
 def conversation(
     said: Sequence[object],
     instructions: str | None = None,
-    history: Sequence[Exchange] = (),
     told: Told = PLAINLY,
+    open_calls: Sequence[str] = (),
 ) -> Conversation:
-    """Translate a history and what is said now. Raises InvalidRequest naming the item."""
+    """Translate what is said. Raises InvalidRequest naming the item.
+
+    `open_calls` are the ids of calls made before, which the first items may answer.
+    """
     turns = Turns(
         system_messages=told.system_messages,
         answer="function_call_output",
         fill_in=told.fill_in,
+        open_calls=open_calls,
     )
     if instructions and instructions.strip():
         turns.system([{"type": "text", "text": instructions}])
-    for exchange in history:
-        _read(turns, exchange.input, "previous_response_id", thoughts=told.thoughts)
-        _replay(turns, exchange, thoughts=told.thoughts)
     _read(turns, said, "input", thoughts=told.thoughts)
     turns.finish()
     if not turns.talk.messages:
@@ -152,28 +140,3 @@ def _refuse(kind: str | None, path: str) -> None:
         f"{kind[:50]!r} is not supported; {', '.join(READ)} are",
         code="unsupported_value",
     )
-
-
-def _replay(turns: Turns, exchange: Exchange, *, thoughts: bool) -> None:
-    """Put an answer of the model's back, exactly as it came."""
-    path = "previous_response_id"
-    turns.resume()
-    turns.asked(path)
-    for block in _kept(exchange.output):
-        if is_thought(block):
-            turns.thought([block] if thoughts else ())
-        elif block.get("type") == "tool_use":
-            name = str(block.get("name"))
-            named = {**block, "name": exchange.tool_names.get(name, name)}
-            turns.assistant([turns.opened(named, path)], path)
-        else:
-            turns.assistant([block], path)
-
-
-def _kept(output: Iterable[Mapping[str, object]]) -> Iterable[Block]:
-    """Leave out what upstream itself says but does not take: empty text, and unsigned thinking."""
-    for block in output:
-        empty = block.get("type") == "text" and not str(block.get("text") or "").strip()
-        unsigned = block.get("type") == "thinking" and not block.get("signature")
-        if not empty and not unsigned:
-            yield dict(block)

@@ -1,7 +1,7 @@
 """A request of the Responses API, read and translated to the parameters of the Messages API.
 
-What Claude does not have is accepted and listed in `ignored`, as in chat. What would change whose
-conversation this is (a stored response, a prompt kept elsewhere) is refused.
+What Claude does not have is accepted and listed in `ignored`, as in chat. A prompt that is kept
+elsewhere is refused: it would change what the request says.
 """
 
 from __future__ import annotations
@@ -12,23 +12,29 @@ from dataclasses import dataclass
 from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.openai.effort import summary
 from claude_gateway.dialects.openai.formats import Shape, fitting, format_kind, loose
-from claude_gateway.dialects.openai.params import Asked, Translated, limit, translated, unlike
+from claude_gateway.dialects.openai.params import (
+    Asked,
+    Translated,
+    Whole,
+    limit,
+    translated,
+    unlike,
+)
 from claude_gateway.dialects.openai.parts import AUDIO
 from claude_gateway.dialects.openai.turns import Conversation
-from claude_gateway.dialects.responses.items import Exchange, Told, conversation, items
+from claude_gateway.dialects.responses.items import Told, conversation, items
 from claude_gateway.dialects.responses.searches import with_searches
+from claude_gateway.dialects.session_fields import an_id
 from claude_gateway.types.models import ModelInfo
 
 # OpenAI's own, without an equivalent here, and the values that ask for nothing special.
 REPORTED: Mapping[str, Sequence[object]] = {
     "access_programs": (),
-    "background": (False,),
     "background_options": (),
     "context_management": (),
     "image": (),
     "max_tool_calls": (),
     "moderation": (),
-    "store": (False,),
     "top_logprobs": (0,),
     "truncation": ("disabled",),
 }
@@ -36,12 +42,6 @@ REPORTED_INSIDE: Mapping[str, Mapping[str, Sequence[object]]] = {
     "reasoning": {"context": ("auto", "all_turns"), "mode": ("standard",)},
     "stream_options": {"include_obfuscation": (False,)},
     "text": {"verbosity": ("medium",)},
-}
-# What would stand for a part of the conversation, and is not kept here.
-KEPT_ELSEWHERE: Mapping[str, str] = {
-    "previous_response_id": "cannot be used: no response is stored here, so send the whole input",
-    "conversation": "cannot be used: no conversation is stored here, so send the whole input",
-    "prompt": "cannot be used: no prompt is stored here, so send instructions and input",
 }
 THINKING, SOURCES = "reasoning.encrypted_content", "web_search_call.action.sources"
 MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
@@ -53,7 +53,8 @@ class ResponseRequest:
 
     `thinking` says whether the client keeps the model's thinking, to send it back, and `sources`
     whether it wants to know what a search found; `affinity` is its own name for what shares a cache.
-    `fill_in` puts an error in the place of results of calls that are missing.
+    `fill_in` puts an error in the place of results of calls that are missing. `previous` is the
+    response, `conversation` the session, that the request goes on with.
     """
 
     fields: Mapping[str, object]
@@ -63,13 +64,20 @@ class ResponseRequest:
     sources: bool = False
     affinity: str = ""
     fill_in: bool = False
+    store: bool = True
+    background: bool = False
+    previous: str | None = None
+    conversation: str | None = None
 
 
 def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ResponseRequest:
     """Read what is needed before the model is known. Raises InvalidRequest naming the field."""
-    for key, why in KEPT_ELSEWHERE.items():
-        if fields.get(key) is not None:
-            wrong(key, why, code="unsupported_parameter")
+    if fields.get("prompt") is not None:
+        wrong(
+            "prompt",
+            "cannot be used: no prompt is stored here, so send instructions and input",
+            code="unsupported_parameter",
+        )
     _check_metadata(optional(fields, "metadata", dict) or {})
     included = _included(fields)
     return ResponseRequest(
@@ -80,24 +88,36 @@ def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ResponseRequ
         SOURCES in included,
         optional(fields, "prompt_cache_key", str) or "",
         fill_in,
+        optional(fields, "store", bool) is not False,
+        bool(optional(fields, "background", bool)),
+        *_before(fields),
     )
+
+
+def brings_results_alone(fields: Mapping[str, object]) -> bool:
+    """Whether a request answers calls of a stored history, without repeating it."""
+    given = fields.get("input")
+    items_ = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    kinds = {item.get("type") for item in items_}
+    return "function_call_output" in kinds and "function_call" not in kinds
 
 
 def translate(
     request: ResponseRequest,
     model: ModelInfo,
-    history: Sequence[Exchange] = (),
     *,
     auto_cache: bool = False,
     thoughts: bool = True,
+    whole: Whole | None = None,
 ) -> Translated:
-    """Translate for one model, with a `history` before what is said now.
+    """Translate for one model.
 
     `auto_cache` sets cache breakpoints for clients that set none; without `thoughts` earlier
-    thinking is left out, which only the model that thought it may read.
+    thinking is left out, which only the model that thought it may read. `whole` is the conversation
+    when the request's own items are not all of it.
     """
     fields = request.fields
-    talk = _talk(request, model, history, thoughts=thoughts)
+    talk = whole.talk if whole is not None else talk_of(request, model, thoughts=thoughts)
     ignored = [*_unlike(fields), *talk.left_out]
     if talk.audio:
         ignored.append(AUDIO)
@@ -111,19 +131,29 @@ def translate(
         (optional(reasoning, "effort", str, "reasoning."), "reasoning.effort"),
         flat_tools=True,
         show=_shows(reasoning),
+        joins=whole is not None,
+        past_tools=whole.tools if whole is not None else (),
     )
     return translated(asked, model, auto_cache=auto_cache)
 
 
-def _talk(
-    request: ResponseRequest, model: ModelInfo, history: Sequence[Exchange], *, thoughts: bool
+def talk_of(
+    request: ResponseRequest,
+    model: ModelInfo,
+    open_calls: Sequence[str] = (),
+    *,
+    thoughts: bool = True,
 ) -> Conversation:
+    """Read the items. Raises InvalidRequest naming the one that is wrong.
+
+    `open_calls` are the ids of calls that an earlier response made.
+    """
     fields = request.fields
     if fields.get("input") is None:
         wrong("input", "is required and must be a string or items", code="missing_field")
     told = Told(model.system_messages, thoughts, request.fill_in)
     instructions = optional(fields, "instructions", str)
-    talk = conversation(items(fields["input"]), instructions, history, told)
+    talk = conversation(items(fields["input"]), instructions, told, open_calls)
     if not model.prefill and talk.messages[-1]["role"] == "assistant":
         wrong(
             "input",
@@ -131,6 +161,17 @@ def _talk(
             code="unsupported_value",
         )
     return talk
+
+
+def _before(fields: Mapping[str, object]) -> tuple[str | None, str | None]:
+    """Return the response, or the conversation, that the request goes on with."""
+    previous, given = optional(fields, "previous_response_id", str), fields.get("conversation")
+    if isinstance(given, dict):
+        given = required(given, "id", str, "conversation.")
+    conversation_id = an_id({"conversation": given}, "conversation")
+    if previous and conversation_id:
+        wrong("conversation", "and previous_response_id cannot both be given")
+    return previous or None, conversation_id
 
 
 def _unlike(fields: Mapping[str, object]) -> list[str]:

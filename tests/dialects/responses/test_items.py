@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import pytest
 
 from claude_gateway import sse
-from claude_gateway.dialects.responses.items import Exchange, Told, conversation, items
+from claude_gateway.dialects.responses.items import Told, conversation, items
 from claude_gateway.dialects.responses.thoughts import packed
 from claude_gateway.errors import InvalidRequest
 
@@ -55,11 +55,9 @@ def answer(call_id: str, content: object = "fine") -> dict[str, object]:
     return {"type": "tool_result", "tool_use_id": call_id, "content": content}
 
 
-def turns(*given: object, history: Sequence[Exchange] = (), **told: bool) -> list[Any]:
+def turns(*given: object, **told: bool) -> list[Any]:
     """As they are written upstream."""
-    written: list[Any] = orjson.loads(
-        sse.compact(conversation(given, None, history, Told(**told)).messages)
-    )
+    written: list[Any] = orjson.loads(sse.compact(conversation(given, None, Told(**told)).messages))
     return written
 
 
@@ -248,43 +246,17 @@ def test_what_upstreams_own_tools_did_is_left_out() -> None:
     assert turns(HI, search, answered("Found."), HI)[1]["content"] == "Found."
 
 
-def exchange(*blocks: Mapping[str, object], **names: str) -> Exchange:
-    return Exchange([HI], blocks, names)
+def test_calls_of_an_earlier_response_can_be_answered() -> None:
+    talk = conversation([result("toolu_1"), HI], open_calls=["toolu_1"])
+    written = orjson.loads(sse.compact(talk.messages))
+    assert written[0]["content"][0] == answer("toolu_1")
 
 
-def test_a_history_comes_first_and_is_put_back_as_it_was() -> None:
-    odd = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {"query": "x"}}
-    cited = {"type": "text", "text": "So.", "citations": [{"type": "char_location"}]}
-    earlier = exchange(THOUGHT, cited, odd, use("toolu_1", n=1))
-    assert turns(result("toolu_1"), history=[earlier]) == [
-        HI,
-        {"role": "assistant", "content": [THOUGHT, cited, odd, use("toolu_1", n=1)]},
-        {"role": "user", "content": [answer("toolu_1")]},
-    ]
-
-
-def test_what_upstream_would_not_take_back_is_left_out_of_a_history() -> None:
-    unsigned = {"type": "thinking", "thinking": "Hm", "signature": ""}
-    assert turns(HI, history=[exchange(unsigned, text(" "), text("So."), THOUGHT)])[1] == {
-        "role": "assistant",
-        "content": "So.",
-    }
-
-
-def test_a_history_knows_tools_by_the_clients_names() -> None:
-    made = conversation([HI, call("a", name="fs.read"), result("a")]).messages[1]["content"]
-    [block] = orjson.loads(sse.compact(made))
-    talk = conversation([result("a")], history=[exchange(block, **{block["name"]: "fs.read"})])
-    assert list(talk.tool_names) == ["fs.read"]
-    assert talk.messages[1]["content"] == [block]
-
-
-def test_a_call_of_the_history_must_have_its_result() -> None:
+def test_all_calls_of_an_earlier_response_must_have_their_results() -> None:
     with pytest.raises(InvalidRequest) as failure:
-        conversation([HI], history=[exchange(use("toolu_1"))])
+        conversation([result("toolu_1")], open_calls=["toolu_1", "toolu_2"])
     assert failure.value.code == "missing_tool_result"
-    assert failure.value.param == "previous_response_id"
-    assert "'toolu_1'" in failure.value.message
+    assert "'toolu_2'" in failure.value.message
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,12 @@ import pytest
 
 from claude_gateway import sse
 from claude_gateway.dialects.openai.params import Translated
-from claude_gateway.dialects.responses.items import Exchange
-from claude_gateway.dialects.responses.request import REPORTED, read, translate
+from claude_gateway.dialects.responses.request import (
+    REPORTED,
+    brings_results_alone,
+    read,
+    translate,
+)
 from claude_gateway.dialects.responses.thoughts import packed
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.types.models import ModelInfo
@@ -247,23 +251,32 @@ def test_results_that_are_missing_can_be_filled_in() -> None:
         translate(read(given), OLD)
 
 
-def test_a_history_is_put_in_front() -> None:
-    earlier = Exchange([HI], [THOUGHT, {"type": "text", "text": "Hello"}])
-    sent = translate(read({"input": "Bye", "instructions": "Rhyme."}), NEW, [earlier]).params
-    assert sent["system"] == [{"type": "text", "text": "Rhyme."}]
-    assert sent["messages"] == [
-        HI,
-        {"role": "assistant", "content": [THOUGHT, {"type": "text", "text": "Hello"}]},
-        {"role": "user", "content": "Bye"},
-    ]
+def test_a_prompt_that_is_kept_elsewhere_is_refused() -> None:
+    error = refused(prompt={"id": "pmpt_1"})
+    assert (error.param, error.code) == ("prompt", "unsupported_parameter")
+    assert params(prompt=None) == params()
 
 
-@pytest.mark.parametrize("key", ["previous_response_id", "conversation", "prompt"])
-def test_what_is_kept_elsewhere_is_refused(key: str) -> None:
-    error = refused(**{key: "resp_1"})
-    assert (error.param, error.code) == (key, "unsupported_parameter")
-    assert "stored" in error.message
-    assert params(**{key: None}) == params()
+def test_what_a_request_goes_on_with_is_read() -> None:
+    assert read({"input": "Hi", "previous_response_id": "resp_1"}).previous == "resp_1"
+    assert read({"input": "Hi", "conversation": "c1"}).conversation == "c1"
+    assert read({"input": "Hi", "conversation": {"id": "c1"}}).conversation == "c1"
+    assert read({"input": "Hi"}).store
+    assert not read({"input": "Hi", "store": False}).store
+    wrong: list[object] = ["a b", 5, {"id": 5}]
+    for conversation in wrong:
+        with pytest.raises(InvalidRequest):
+            read({"input": "Hi", "conversation": conversation})
+    with pytest.raises(InvalidRequest):
+        read({"input": "Hi", "conversation": "c1", "previous_response_id": "resp_1"})
+
+
+def test_only_results_without_their_calls_rely_on_what_is_stored() -> None:
+    output = {"type": "function_call_output", "call_id": "a", "output": "x"}
+    call = {"type": "function_call", "call_id": "a", "name": "n", "arguments": "{}"}
+    assert brings_results_alone({"input": [output]})
+    assert not brings_results_alone({"input": [call, output]})
+    assert not brings_results_alone({"input": "Hi"})
 
 
 WRONG: dict[str, list[object]] = {
