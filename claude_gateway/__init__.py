@@ -1,6 +1,6 @@
 """The facade: all that a plugin needs. Whatever is not named here is internal and may change."""
 
-from claude_gateway.defaults.settings import GATEWAY_DATA_DIR
+from claude_gateway.defaults.settings import GATEWAY_DATA_DIR, WORKSPACE_DIR
 from claude_gateway.defaults.settings import STORE as GATEWAY_STORE
 from claude_gateway.errors import (
     Conflict,
@@ -37,6 +37,7 @@ from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import KeepsProjects, KeepsRuns, KeepsSessions, Prunes, Store
+from claude_gateway.tool_servers import ToolServer
 from claude_gateway.types.events import (
     Accepted,
     BlockStart,
@@ -71,14 +72,23 @@ from claude_gateway.types.resources import (
 )
 from claude_gateway.types.runs import Run
 from claude_gateway.types.secrets import Secret
+from claude_gateway.types.tools import (
+    Progress,
+    ServerState,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
 from claude_gateway.version import __version__
+from claude_gateway.workspace import Workspace
 
 __all__ = [
     "GATEWAY_DATA_DIR",
     "GATEWAY_STORE",
     "OWNER",
+    "WORKSPACE_DIR",
     "Accepted",
     "Answer",
     "Authenticator",
@@ -121,6 +131,7 @@ __all__ = [
     "PluginError",
     "Price",
     "Principal",
+    "Progress",
     "Project",
     "Prunes",
     "RateLimited",
@@ -131,6 +142,7 @@ __all__ = [
     "RunEnd",
     "RunRecord",
     "Secret",
+    "ServerState",
     "ServesUnknown",
     "Session",
     "SessionFilter",
@@ -144,13 +156,18 @@ __all__ = [
     "Tally",
     "TextDelta",
     "ThinkingDelta",
+    "Tool",
+    "ToolCall",
     "ToolExecution",
+    "ToolResult",
+    "ToolServer",
     "TurnStart",
     "Unauthorized",
     "Unavailable",
     "UpstreamError",
     "UpstreamTimeout",
     "Usage",
+    "Workspace",
     "__version__",
     "describe_model",
     "hookimpl",

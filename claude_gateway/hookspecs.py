@@ -14,6 +14,7 @@ import pluggy
 from claude_gateway.interfaces import Authenticator, HealthCheck, ModelBackend, Observer, Offer
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import Store
+from claude_gateway.tool_servers import ToolServer
 
 if TYPE_CHECKING:
     import click
@@ -37,6 +38,11 @@ def register_model_backends(settings: Settings) -> Sequence[Offer[ModelBackend]]
 @hookspec
 def register_stores(settings: Settings) -> Sequence[Offer[Store]]:  # type: ignore[empty-body]
     """Offer stores: where projects, sessions and runs are kept. `GATEWAY_STORE` chooses one."""
+
+
+@hookspec
+def register_tool_servers(settings: Settings) -> Sequence[Offer[ToolServer]]:  # type: ignore[empty-body]
+    """Offer tool servers: what runs tools for models and clients. An offer's name is the server's id."""
 
 
 @hookspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,29 +23,34 @@ from claude_gateway.interfaces import (
 from claude_gateway.plugins import Plugins, cure
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
+from claude_gateway.tool_servers import ToolServer
 from claude_gateway.types.health import Health
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+SERVER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it stands in URLs and names of tools
+SERVER_PARTS = ("title", "description", "transport", "state", "tools", "call")
+
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All that is open, by kind. Backends and health checks have names."""
+    """All that is open, by kind. Backends, tool servers and health checks have names."""
 
     backends: dict[str, Backend] = field(default_factory=dict)
     authenticators: tuple[Authenticator, ...] = ()
     observers: tuple[Observer, ...] = ()
     health_checks: dict[str, HealthCheck] = field(default_factory=dict)
     store: Store | None = None
+    tool_servers: dict[str, ToolServer] = field(default_factory=dict)
 
 
 @asynccontextmanager
 async def open_registry(
     plugins: Plugins, settings: Settings, *, store: str = "auto", open_timeout: float = 30
 ) -> AsyncGenerator[Registry]:
-    """Open offers, in the order store → observers → authenticators → backends; close in reverse.
+    """Open offers: store → observers → tools → authenticators → backends. Close in reverse.
 
     Of the stores only the one called `store` is opened: `auto` is the only one, `none` is none.
     Raises PluginError naming the plugin whose offer cannot be opened, or two that clash.
@@ -61,6 +67,7 @@ async def open_registry(
             ]
 
         observers = await open_all("register_observers")
+        tool_servers = await open_all("register_tool_servers")
         authenticators = await open_all("register_authenticators")
         backends = cast("dict[str, ModelBackend]", dict(await open_all("register_model_backends")))
         checks = cast("dict[str, HealthCheck]", dict(await open_all("register_health_checks")))
@@ -74,6 +81,7 @@ async def open_registry(
             tuple(cast("Observer", o) for _, o in observers),
             checks,
             kept,
+            {name: _tool_server(name, server) for name, server in tool_servers},
         )
 
 
@@ -114,6 +122,18 @@ def _looked_at(name: str, backend: ModelBackend) -> Backend:
             f"the backend {name!r} is none: it needs `models` and `stream` "
             f"({type(exc).__name__}: {exc})"
         ) from exc
+
+
+def _tool_server(name: str, server: object) -> ToolServer:
+    if not SERVER_ID.fullmatch(name):
+        raise PluginError(
+            f"the tool server {name!r} needs another name: 1 to 64 letters, digits, dots, "
+            "underscores and hyphens, the first a letter or digit"
+        )
+    missing = [part for part in SERVER_PARTS if not hasattr(server, part)]
+    if missing:
+        raise PluginError(f"the tool server {name!r} is none: it lacks {', '.join(missing)}")
+    return cast("ToolServer", server)
 
 
 def _backend_checks(backends: Mapping[str, ModelBackend]) -> dict[str, HealthCheck]:

@@ -32,21 +32,25 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Workspace:
-    """Everything below `root`, and nothing else. Errors name the field `path`."""
+    """Everything below `root`, and nothing else. Errors name the `field` that the path came in."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, field: str = "path") -> None:
         self.root = root.absolute()
+        self._field = field
 
-    def resolve(self, path: str) -> str:
+    def resolve(self, path: str, base: str = "") -> str:
         """Return where in the workspace `path` is, as `a/b`; `.` is the workspace itself.
 
-        It may be relative, or begin with /workspace or with the real place. Raises InvalidRequest
-        for what is, or could be, anywhere else.
+        It may be relative to `base`, which is a folder of the workspace, or begin with /workspace
+        or with the real place. Raises InvalidRequest for what is, or could be, outside `base`.
         """
-        parts = _parts(path)
-        if path.startswith("/"):
-            parts = self._below_root(PurePosixPath("/", *parts))
-        return str(PurePosixPath(*parts))
+        parts = self._parts(path)
+        if not path.startswith("/"):
+            return str(PurePosixPath(base, *parts))
+        place = PurePosixPath(*self._below_root(PurePosixPath("/", *parts)))
+        if not place.is_relative_to(PurePosixPath(base)):
+            self._refuse("is outside the project's folder; give a relative one")
+        return str(place)
 
     def make_folder(self, relative: str) -> Path:
         """Make the folder, and those on the way to it, where they are missing.
@@ -66,8 +70,8 @@ class Workspace:
         with _descriptor(self._open_root()) as root:
             folder = os.dup(root)
             try:
-                for name in _parts(relative):
-                    above, folder = folder, _step(folder, name, make=make)
+                for name in self._parts(relative):
+                    above, folder = folder, self._step(folder, name, make=make)
                     os.close(above)
                 yield folder
             finally:
@@ -77,7 +81,7 @@ class Workspace:
         roots = (PurePosixPath(ROOT), self.root, self.root.resolve())
         root = next((root for root in roots if path.is_relative_to(root)), None)
         if root is None:
-            _refuse(f"is outside the workspace; give a relative one, or one below {ROOT}/")
+            self._refuse(f"is outside the workspace; give a relative one, or one below {ROOT}/")
         return path.relative_to(root).parts
 
     def _open_root(self) -> int:
@@ -86,6 +90,43 @@ class Workspace:
         except OSError as exc:
             raise _unusable(exc) from exc
 
+    def _step(self, folder: int, name: str, *, make: bool) -> int:
+        """Open the folder `name` in an open one."""
+        try:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=folder)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            return os.open(name, flags, dir_fd=folder)
+        except FileNotFoundError:
+            if make:
+                raise Conflict(
+                    f"The folder {name[:50]!r} was moved meanwhile. Try again."
+                ) from None
+            self._refuse("is not there")
+        except OSError as exc:
+            if (why := NO_WAY.get(exc.errno or 0)) is not None:
+                self._refuse(why)
+            raise _unusable(exc) from exc
+
+    def _parts(self, path: str) -> tuple[str, ...]:
+        """Take a path apart, or refuse what no folder is called."""
+        if any(ord(char) < ord(" ") or ord(char) == 127 for char in path):  # noqa: PLR2004  # DEL
+            self._refuse("has control characters")
+        parts = tuple(part for part in path.split("/") if part not in ("", "."))
+        if ".." in parts:
+            self._refuse("must not have '..' in it")
+        try:
+            sizes = [len(part.encode()) for part in parts]
+        except UnicodeEncodeError:
+            self._refuse("is not valid Unicode")
+        if sum(sizes) + len(sizes) > LONGEST_PATH or max(sizes, default=0) > LONGEST_NAME:
+            self._refuse(f"must have at most {LONGEST_NAME} bytes a name and {LONGEST_PATH} in all")
+        return parts
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise InvalidRequest(f"{self._field} {why}.", code="invalid_path", param=self._field)
+
 
 @contextmanager
 def _descriptor(number: int) -> Iterator[int]:
@@ -93,44 +134,6 @@ def _descriptor(number: int) -> Iterator[int]:
         yield number
     finally:
         os.close(number)
-
-
-def _step(folder: int, name: str, *, make: bool) -> int:
-    """Open the folder `name` in an open one."""
-    try:
-        if make:
-            with suppress(FileExistsError):
-                os.mkdir(name, dir_fd=folder)
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(name, flags, dir_fd=folder)
-    except FileNotFoundError:
-        if make:
-            raise Conflict(f"The folder {name[:50]!r} was moved meanwhile. Try again.") from None
-        _refuse("is not there")
-    except OSError as exc:
-        if (why := NO_WAY.get(exc.errno or 0)) is not None:
-            _refuse(why)
-        raise _unusable(exc) from exc
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    """Take a path apart, or refuse what no folder is called."""
-    if any(ord(char) < ord(" ") or ord(char) == 127 for char in path):  # noqa: PLR2004  # DEL
-        _refuse("has control characters")
-    parts = tuple(part for part in path.split("/") if part not in ("", "."))
-    if ".." in parts:
-        _refuse("must not have '..' in it")
-    try:
-        sizes = [len(part.encode()) for part in parts]
-    except UnicodeEncodeError:
-        _refuse("is not valid Unicode")
-    if sum(sizes) + len(sizes) > LONGEST_PATH or max(sizes, default=0) > LONGEST_NAME:
-        _refuse(f"must have at most {LONGEST_NAME} bytes a name and {LONGEST_PATH} in all")
-    return parts
-
-
-def _refuse(why: str) -> NoReturn:
-    raise InvalidRequest(f"path {why}.", code="invalid_path", param="path")
 
 
 def _unusable(exc: OSError) -> StorageFull | Unavailable:

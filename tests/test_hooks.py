@@ -24,9 +24,14 @@ from claude_gateway import (
     Offer,
     Principal,
     Run,
+    ServerState,
     Setting,
     Settings,
     Store,
+    Tool,
+    ToolCall,
+    ToolResult,
+    ToolServer,
     hookimpl,
     hookspecs,
 )
@@ -86,6 +91,21 @@ class Ill:
         return Health(ok=False, detail="out of paper")
 
 
+class Clock:
+    """A tool server with one tool."""
+
+    title, description, transport = "Clock", "Tells the time.", "builtin"
+
+    def state(self) -> ServerState:
+        return ServerState()
+
+    async def tools(self) -> Sequence[Tool]:
+        return [Tool("now", "Say what time it is.", {"type": "object"})]
+
+    async def call(self, name: str, call: ToolCall) -> ToolResult:
+        return ToolResult.of("noon")
+
+
 class Full:
     """Uses every hook."""
 
@@ -116,6 +136,10 @@ class Full:
     @hookimpl
     def register_stores(self, settings: Settings) -> Sequence[Offer[Store]]:
         return [Offer("drawer", opener(cast("Store", self.diary)))]
+
+    @hookimpl
+    def register_tool_servers(self, settings: Settings) -> Sequence[Offer[ToolServer]]:
+        return [Offer("clock", opener(Clock()))]
 
     @hookimpl
     def register_commands(self) -> Sequence[click.Command]:
@@ -174,6 +198,16 @@ async def test_hook_register_stores_opens_the_one_that_is_chosen(
         assert registry.store is cast("object", plugin.diary)
     async with open_registry(plugins, settings, store="none") as registry:
         assert registry.store is None
+
+
+async def test_hook_register_tool_servers_adds_tools(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Full(scripted())) as app:
+        toolbox = app.gateway.toolbox
+        assert [entry.wire_name for entry in await toolbox.entries()] == ["clock__now"]
+        outcome = await toolbox.call("clock__now", ToolCall({}, "ada"))
+    assert outcome.block("toolu_1")["content"] == [{"type": "text", "text": "noon"}]
 
 
 async def test_hook_register_observers_tells_them_of_runs(

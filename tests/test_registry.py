@@ -17,9 +17,13 @@ from claude_gateway import (
     Observer,
     Offer,
     Ping,
+    ServerState,
+    Tool,
+    ToolCall,
+    ToolResult,
     hookimpl,
 )
-from claude_gateway.errors import PluginError
+from claude_gateway.errors import NotFound, PluginError
 from claude_gateway.models.catalogue import Catalogue
 from claude_gateway.plugins import load
 from claude_gateway.registry import Registry, open_registry
@@ -38,6 +42,21 @@ class Backend:
 
 class Anything:
     """Stands in for what nobody calls here."""
+
+
+class Tools:
+    """Has what a tool server has."""
+
+    title = description = transport = ""
+
+    def state(self) -> ServerState:
+        return ServerState()
+
+    async def tools(self) -> Sequence[Tool]:
+        return ()
+
+    async def call(self, name: str, call: ToolCall) -> ToolResult:
+        raise NotFound(name)
 
 
 class Watched(Backend):
@@ -76,6 +95,10 @@ class Plugin:
     @hookimpl
     def register_observers(self, settings: Settings) -> Sequence[Offer[object]]:
         return self._offers("observers")
+
+    @hookimpl
+    def register_tool_servers(self, settings: Settings) -> Sequence[Offer[object]]:
+        return self._offers("tools")
 
     @hookimpl
     def register_authenticators(self, settings: Settings) -> Sequence[Offer[object]]:
@@ -121,9 +144,10 @@ async def test_offers_open_in_order_and_close_in_reverse() -> None:
         backends={"backend 2": Backend("m"), "backend 1": Backend("n")},
         observers={"observer": Observer()},
         authenticators={"key": Anything()},
+        tools={"files": Tools()},
     )
     await opened(plugin)
-    order = ["observer", "key", "backend 2", "backend 1", "check"]
+    order = ["observer", "files", "key", "backend 2", "backend 1", "check"]
     assert plugin.diary == [f"+{name}" for name in order] + [f"-{name}" for name in order[::-1]]
 
 
@@ -195,6 +219,22 @@ async def test_an_offer_that_cannot_be_opened_names_its_plugin_and_what_was_open
     assert said.startswith(f"plugin b cannot open 'thing': {why}")
     assert said.endswith(". To start without it, set GATEWAY_PLUGINS_BLOCK=b")
     assert first.diary == ["+first", "-first"]
+
+
+async def test_tool_servers_are_known_by_the_names_of_their_offers() -> None:
+    clock, files = Tools(), Tools()
+    registry = await opened(Plugin(tools={"clock-2.x": clock, "f": files}))
+    assert registry.tool_servers == {"clock-2.x": clock, "f": files}
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "größe", ".a", "-a", "a" * 65, "a\n"])
+async def test_a_tool_server_with_a_name_that_fits_no_url_is_refused(name: str) -> None:
+    assert "needs another name" in await refusal(Plugin(tools={name: Tools()}))
+
+
+async def test_what_is_no_tool_server_is_told_what_it_lacks() -> None:
+    said = await refusal(Plugin(tools={"x": Anything()}))
+    assert "it lacks title, description, transport, state, tools, call" in said
 
 
 async def test_what_is_no_offer_is_refused() -> None:

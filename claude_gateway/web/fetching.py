@@ -27,7 +27,7 @@ from yarl import URL
 
 from claude_gateway.access.places import host_name
 from claude_gateway.access.reach import Reach
-from claude_gateway.dialects.openai.media import seen
+from claude_gateway.media_types import seen
 from claude_gateway.version import __version__
 
 MOST_REDIRECTS, AT_ONCE = 5, 10

@@ -18,6 +18,7 @@ from claude_gateway.runs import Runs
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
+from claude_gateway.toolbox import Toolbox
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 from claude_gateway.web.access_log import AccessLog
@@ -53,6 +54,7 @@ class Gateway:
     demo: bool
     backends: tuple[str, ...]
     session_count: SessionCount
+    toolbox: Toolbox
     store: Store | None = None
     access_log: AccessLog | None = None
     fetcher: Fetcher | None = None

@@ -18,7 +18,7 @@ from aiohttp import web
 from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.access.reach import Reach
-from claude_gateway.defaults import fetch_settings
+from claude_gateway.defaults import fetch_settings, tool_settings
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
@@ -34,6 +34,8 @@ from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
 from claude_gateway.runs import Limits, Runs
 from claude_gateway.settings import Settings
+from claude_gateway.toolbox import Limits as ToolLimits
+from claude_gateway.toolbox import Toolbox
 from claude_gateway.types.usage import Usage
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import create_app
@@ -63,6 +65,7 @@ def build_gateway(
     said = overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
+    toolbox = _toolbox(settings, registry)
     return Gateway(
         settings=settings,
         catalogue=catalogue,
@@ -72,7 +75,10 @@ def build_gateway(
         door=Door(rules, registry.authenticators),
         health=HealthBoard(
             registry.health_checks,
-            {f"{name}_breaker": breakers.of(name).health for name in registry.backends},
+            {
+                **({"mcp_servers": toolbox.health} if toolbox.servers else {}),
+                **{f"{name}_breaker": breakers.of(name).health for name in registry.backends},
+            },
         ),
         pulse=Pulse(settings[names.HEARTBEAT]),
         cors_origins=settings[names.CORS_ORIGINS],
@@ -80,11 +86,21 @@ def build_gateway(
         demo=demo(settings),
         backends=tuple(registry.backends),
         session_count=SessionCount(registry.store),
+        toolbox=toolbox,
         store=registry.store,
         access_log=access_log,
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, catalogue, factors),
     )
+
+
+def _toolbox(settings: Settings, registry: Registry) -> Toolbox:
+    limits = ToolLimits(
+        settings[tool_settings.TOOL_TIMEOUT],
+        settings[tool_settings.TOOL_RESULT],
+        settings[tool_settings.TOOL_PINS],
+    )
+    return Toolbox(registry.tool_servers, limits)
 
 
 def _runs(

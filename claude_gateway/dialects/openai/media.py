@@ -13,21 +13,13 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from claude_gateway.dialects.fields import wrong
+from claude_gateway.media_types import IMAGES, PDF, seen
 
 Block: TypeAlias = dict[str, object]
 
-PDF = "application/pdf"
-IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 # What is text although it is not called so.
 TEXTS = frozenset({"application/json", "application/xml", "application/javascript"})
 OTHER_NAMES: Mapping[str, str] = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg"}
-SIGNATURES = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
-    (re.compile(rb"GIF8[79]a"), "image/gif"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
-    (re.compile(rb"%PDF-"), PDF),
-)
 
 HEADER = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64", re.IGNORECASE)
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
@@ -38,11 +30,6 @@ LONGEST_SIGNATURE = 16  # characters of base64
 def is_link(url: str) -> bool:
     """Whether it is the address of something, and not the thing itself."""
     return url[:8].lower().startswith(("https://", "http://"))
-
-
-def seen(start: bytes) -> str | None:
-    """Return the type that the first bytes show."""
-    return next((kind for signature, kind in SIGNATURES if signature.match(start)), None)
 
 
 def by_value(url: str, path: str) -> Block:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_gateway.dialects.openai.completion import completion
-from claude_gateway.dialects.openai.names import NAME, renamed, upstream_name
+from claude_gateway.dialects.openai.names import renamed, upstream_name
 from claude_gateway.dialects.openai.params import Translated
 from claude_gateway.dialects.openai.request import read, translate
 from claude_gateway.dialects.openai.stream import ChatStream
+from claude_gateway.naming import LONGEST, TAKEN
 from claude_gateway.types.events import BlockStart, MessageStart
 from claude_gateway.types.models import ModelInfo
 
@@ -56,7 +57,7 @@ def test_t23_a_name_keeps_what_can_be_kept_of_it() -> None:
 def test_t23_names_are_taken_upstream_and_none_is_another_ones(names: list[str]) -> None:
     names = list(dict.fromkeys([*names, *map(upstream_name, names)]))  # made ones are no exception
     sent = [upstream_name(name) for name in names]
-    assert all(NAME.fullmatch(name) for name in sent)
+    assert all(TAKEN.fullmatch(name) and len(name) <= LONGEST for name in sent)
     assert len(set(sent)) == len(names)
     back = renamed(names)
     assert [back.get(name, name) for name in sent] == names

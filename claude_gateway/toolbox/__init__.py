@@ -1,0 +1,120 @@
+"""The tools of all open servers under one roof."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from claude_gateway.errors import NotFound
+from claude_gateway.tool_servers import ToolServer
+from claude_gateway.toolbox.calling import called
+from claude_gateway.toolbox.choices import Choice
+from claude_gateway.toolbox.entries import Entry, Quarantined
+from claude_gateway.toolbox.outcomes import Outcome
+from claude_gateway.toolbox.shelves import Shelf, state_of
+from claude_gateway.toolbox.showing import Block, shown
+from claude_gateway.types.health import Health
+from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
+
+__all__ = ["Block", "Choice", "Entry", "Limits", "Outcome", "Quarantined", "Shelf", "Toolbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds of one call, and bytes of text that a model is given of its result.
+
+    `pinned` keeps tools apart that change while the gateway serves.
+    """
+
+    timeout: float = 60.0
+    shown: int = 100_000
+    pinned: bool = True
+
+
+class Toolbox:
+    """Finds tools and calls them. Who may use which is asked every time, also when it is called."""
+
+    def __init__(self, servers: Mapping[str, ToolServer], limits: Limits | None = None) -> None:
+        self.servers = dict(sorted(servers.items()))
+        self._limits = limits or Limits()
+        self._shelves = {
+            id_: Shelf(id_, server, pinned=self._limits.pinned)
+            for id_, server in self.servers.items()
+        }
+
+    def state(self, server_id: str) -> ServerState:
+        """Say how a server is doing. Raises NotFound."""
+        return state_of(self._server(server_id))
+
+    def health(self) -> Health:
+        """Say whether every server that is wanted works."""
+        states = {id_: self.state(id_) for id_ in self.servers}
+        ill = {i: s for i, s in states.items() if s.status in ("error", "auth_required")}
+        words = "; ".join(f"{id_}: {state.reason or state.status}" for id_, state in ill.items())
+        return Health(not ill, words or f"{len(states)} servers")
+
+    async def shelf(self, server_id: str) -> Shelf:
+        """Return what a server has now. Raises NotFound."""
+        self._server(server_id)
+        shelf = self._shelves[server_id]
+        await shelf.look()
+        return shelf
+
+    async def entries(self, *choices: Choice) -> list[Entry]:
+        """Return the tools that all choices allow, by their names on the wire."""
+        return await _entries([*self._shelves.values()], choices)
+
+    async def find(self, wire_name: str, *choices: Choice) -> Entry:
+        """Return a tool by its name on the wire. Raises NotFound, also when it is not allowed."""
+        every = [*self._shelves.values()]
+        holding = [shelf for shelf in every if wire_name in shelf.names]
+        for entry in await _entries(holding or every, choices):
+            if entry.wire_name == wire_name:
+                return entry
+        raise _unknown(wire_name)
+
+    async def named(self, server_id: str, tool: str, *choices: Choice) -> Entry:
+        """Return a tool of a server by the server's own name for it. Raises NotFound."""
+        self._server(server_id)
+        for entry in await _entries([self._shelves[server_id]], choices):
+            if entry.tool.name == tool:
+                return entry
+        raise _unknown(tool)
+
+    async def call(
+        self, wire_name: str, call: ToolCall, *choices: Choice, timeout: float | None = None
+    ) -> Outcome:
+        """Call a tool, if all choices allow it now. Whatever goes wrong is in the result.
+
+        `timeout` is in seconds; the toolbox's own bounds it, too.
+        """
+        began, clock = time.time(), time.monotonic()
+        entry: Entry | None = None
+        try:
+            entry = await self.find(wire_name, *choices)
+        except NotFound as exc:
+            result = ToolResult.failed(exc.message)
+        else:
+            seconds = min(timeout or self._limits.timeout, self._limits.timeout)
+            result = await called(self.servers[entry.server], entry, call, seconds)
+        took = round((time.monotonic() - clock) * 1000)
+        return Outcome(wire_name, result, shown(result, self._limits.shown), began, took, entry)
+
+    def _server(self, server_id: str) -> ToolServer:
+        server = self.servers.get(server_id)
+        if server is None:
+            raise NotFound(f"There is no tool server called {server_id[:100]!r}.")
+        return server
+
+
+async def _entries(shelves: Sequence[Shelf], choices: Sequence[Choice]) -> list[Entry]:
+    await asyncio.gather(*(shelf.look() for shelf in shelves))
+    found = [entry for shelf in shelves for entry in shelf.entries]
+    allowed = [entry for entry in found if all(choice.allows(entry) for choice in choices)]
+    return sorted(allowed, key=lambda entry: entry.wire_name)
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"There is no tool called {name[:100]!r}, or it may not be used here.")

@@ -1,0 +1,58 @@
+"""What became of one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from claude_gateway import sse
+from claude_gateway.toolbox.entries import Entry
+from claude_gateway.toolbox.showing import Block
+from claude_gateway.types.resources import ToolExecution
+from claude_gateway.types.tools import ToolCall, ToolResult
+
+LONGEST_REASON = 1000  # characters of an error that a list shows
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A call that is over. `result` is whole, `shown` is what a model is given of it.
+
+    `entry` is None when there was no such tool, or none that might be used. `began` is in seconds
+    since 1970.
+    """
+
+    wire_name: str
+    result: ToolResult
+    shown: Sequence[Block]
+    began: float
+    duration_ms: int
+    entry: Entry | None = None
+
+    def block(self, tool_use_id: str) -> Block:
+        """Return the block that answers the model's call."""
+        block: Block = {"type": "tool_result", "tool_use_id": tool_use_id, "content": [*self.shown]}
+        return {**block, "is_error": True} if self.result.is_error else block
+
+    def execution(self, id_: str, session_id: str, call: ToolCall) -> ToolExecution:
+        """Return what is kept of it, the whole result included."""
+        result = self.result
+        output = {
+            "content": result.content,
+            "structured_content": result.structured_content,
+            "is_error": result.is_error,
+        }
+        return ToolExecution(
+            id=id_,
+            session_id=session_id,
+            run_id=call.run_id,
+            tool_name=self.entry.tool.name if self.entry else self.wire_name,
+            server=self.entry.server if self.entry else "",
+            input_params=sse.compact(call.arguments),
+            output=sse.compact(output),
+            status="failed" if result.is_error else "completed",
+            error_message=result.text[:LONGEST_REASON] if result.is_error else None,
+            execution_time_ms=self.duration_ms,
+            created_at=self.began,
+            completed_at=self.began + self.duration_ms / 1000,
+        )

@@ -1,0 +1,73 @@
+"""Exact replacements in a file, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import unified_diff
+from itertools import islice
+
+from claude_gateway import InvalidRequest, ToolResult
+from claude_gateway_filesystem import arguments
+from claude_gateway_filesystem.places import Place, Project, decoded, read_file
+from claude_gateway_filesystem.writing import encoded, replace
+
+MOST_EDITS = 100
+MOST_DIFFED = 20_000  # lines; a diff of more takes too long
+LONGEST_DIFF = 500  # lines
+
+
+def edit_file(project: Project, given: Mapping[str, object]) -> ToolResult:
+    """Replace pieces of a file and return what changed; `dry_run` only says what would."""
+    place = project.place(given, "path")
+    dry = arguments.flag(given, "dry_run")
+    data, before = read_file(place, project.largest)
+    old = decoded(data, place)
+    new, count = edited(old, given)
+    written = encoded(new, "edits", project.largest)
+    if not dry:
+        replace(place, written, before)
+    words = f"{count} replacements in {place.shown}{', not written' if dry else ''}."
+    structured = {"path": place.shown, "replacements": count, "dry_run": dry}
+    return ToolResult.of(f"{words}\n{diff(old, new, place)}", structured)
+
+
+def edited(text: str, given: Mapping[str, object]) -> tuple[str, int]:
+    """Return the text with all edits made, one after the other, and how many pieces changed."""
+    edits = arguments.objects(given, "edits")
+    if len(edits) > MOST_EDITS:
+        raise InvalidRequest(f"edits has {len(edits)}; {MOST_EDITS} are the most.", param="edits")
+    count = 0
+    for number, edit in enumerate(edits):
+        try:
+            text, made = _edited(text, edit)
+        except InvalidRequest as exc:
+            where = f"edits[{number}]"
+            raise InvalidRequest(f"{where}.{exc.message}", param=f"{where}.{exc.param}") from None
+        count += made
+    return text, count
+
+
+def _edited(text: str, edit: Mapping[str, object]) -> tuple[str, int]:
+    old, new = arguments.text(edit, "old_text"), arguments.text(edit, "new_text")
+    found = text.count(old) if old else 0
+    if not found:
+        hint = " The file's lines end with CRLF." if "\r\n" in text and "\r\n" not in old else ""
+        raise InvalidRequest(f"old_text is not in the file.{hint}", param="old_text")
+    if found > 1 and not arguments.flag(edit, "replace_all"):
+        raise InvalidRequest(
+            f"old_text is in the file {found} times. Give more of what is around it, or set "
+            "replace_all.",
+            param="old_text",
+        )
+    return text.replace(old, new), found
+
+
+def diff(old: str, new: str, place: Place) -> str:
+    """Return a unified diff, of bounded length."""
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    if max(len(before), len(after)) > MOST_DIFFED:
+        return "[The file is too long to show what changed.]"
+    lines = unified_diff(before, after, place.shown, place.shown)
+    shown = [line if line.endswith("\n") else f"{line}\n" for line in islice(lines, LONGEST_DIFF)]
+    more = "[The rest of what changed is not shown.]\n" if next(lines, None) is not None else ""
+    return "".join(shown) + more
