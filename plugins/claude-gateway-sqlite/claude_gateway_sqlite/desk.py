@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from claude_gateway import NotFound
 
-MOST_KNOWN = 10_000
+# Sessions that are known, and bytes of their texts.
+MOST_KNOWN, MOST_TEXT = 10_000, 8 << 20
+
+Texts: TypeAlias = tuple[str | bytes | None, ...]
 
 SESSION = "SELECT ref FROM sessions WHERE owner = ? AND id = ?"
 NO_SESSION = "There is no such session."
@@ -28,7 +31,7 @@ class Desk:
     gone. `last_run` is the highest number that a run has had, None when it is not known.
     """
 
-    __slots__ = ("_connection", "cur", "last_run", "live", "refs")
+    __slots__ = ("_connection", "_size", "_texts", "cur", "last_run", "live", "refs")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -36,6 +39,8 @@ class Desk:
         self.live: dict[str, Going] = {}
         self.refs: dict[tuple[str, str], int] = {}
         self.last_run: int | None = None
+        self._texts: dict[int, Texts] = {}
+        self._size = 0
 
     def changed(self) -> int:
         """Return how many rows were changed since the connection was opened."""
@@ -48,10 +53,36 @@ class Desk:
             row = self.cur.execute(SESSION, (owner, session_id)).fetchone()
             if row is None:
                 raise NotFound(NO_SESSION)
-            if len(self.refs) >= MOST_KNOWN:
-                self.refs.clear()
-            ref = self.refs[owner, session_id] = row[0]
+            ref = row[0]
+            self.met(owner, session_id, ref)
         return ref
+
+    def met(self, owner: str, session_id: str, ref: int) -> None:
+        """Remember the ref of a session."""
+        if len(self.refs) >= MOST_KNOWN:
+            self.refs.clear()
+        self.refs[owner, session_id] = ref
+
+    def goes_on(self, run_id: str, going: Going) -> None:
+        """Remember a run that has begun."""
+        if len(self.live) >= MOST_KNOWN:
+            self.live.clear()
+        self.live[run_id] = going
+
+    def knows(self, session: int, texts: Texts) -> bool:
+        """Whether these are the long texts that a session had when last written by this process."""
+        return self._texts.get(session) == texts
+
+    def know(self, session: int, texts: Texts) -> None:
+        """Remember what was written."""
+        if self._size > MOST_TEXT or len(self._texts) >= MOST_KNOWN:
+            self._forget_texts()
+        self._size += _length(texts) - _length(self._texts.get(session, ()))
+        self._texts[session] = texts
+
+    def _forget_texts(self) -> None:
+        self._texts.clear()
+        self._size = 0
 
     def begin(self) -> None:
         """Begin a transaction, and with it a time in which nobody else writes."""
@@ -65,5 +96,10 @@ class Desk:
         """Forget what may not be true after all, and end the transaction if there is one."""
         self.live.clear()
         self.refs.clear()
+        self._forget_texts()
         if self._connection.in_transaction:
             self._connection.rollback()
+
+
+def _length(texts: Texts) -> int:
+    return sum(len(text) for text in texts if text is not None)

@@ -27,6 +27,8 @@ WRITING = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16384",
+    # What is deleted is overwritten, whatever this SQLite was built to do.
+    "PRAGMA secure_delete = ON",
     # The log is worked into the file after 4 MB, and shortened when it has become much longer.
     "PRAGMA wal_autocheckpoint = 1000",
     "PRAGMA journal_size_limit = 16777216",
@@ -126,6 +128,13 @@ async def copy_before(file: Path, version: int) -> None:
     making.rename(copy)
 
 
+def _adapt_quickly() -> None:
+    """Say how these are stored: as themselves. Otherwise sqlite3 tries several ways for each."""
+    sqlite3.register_adapter(type(None), lambda nothing: nothing)
+    sqlite3.register_adapter(bytes, bytes)
+    sqlite3.register_adapter(bool, int)
+
+
 async def number(db: aiosqlite.Connection, statement: str) -> int:
     """Return the only value of the only row."""
     return int(next(iter(await db.execute_fetchall(statement)))[0])
@@ -141,6 +150,7 @@ def for_writing(file: Path, synchronous: Synchronous) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=256,
     )
+    _adapt_quickly()
     for statement in (*WRITING, SYNCHRONOUS[synchronous], *PROCEDURES):
         connection.execute(statement)
     return connection

@@ -14,7 +14,7 @@ CREATE TEMP VIEW beginning AS SELECT
     NULL AS model, NULL AS created_at, NULL AS request_id, NULL AS instance, NULL AS stream,
     NULL AS on_disconnect, NULL AS status, NULL AS headers, NULL AS retries,
     NULL AS session_id, NULL AS expected, NULL AS added, NULL AS session_model, NULL AS title,
-    NULL AS session_status, NULL AS thinking_after, NULL AS audit_log, NULL AS system_prompt,
+    NULL AS session_status, NULL AS thinking_after, NULL AS audit_log, NULL AS texts, NULL AS system_prompt,
     NULL AS metadata, NULL AS system, NULL AS tools, NULL AS enabled_tools, NULL AS enabled_servers,
     NULL AS message_id, NULL AS role, NULL AS content, NULL AS text, NULL AS said_at,
     NULL AS token_count, NULL AS message_metadata, NULL AS message_run
@@ -37,7 +37,7 @@ CREATE TEMP TRIGGER begins INSTEAD OF INSERT ON beginning BEGIN
     UPDATE session_texts SET system_prompt = NEW.system_prompt, metadata = NEW.metadata,
         system = NEW.system, tools = NEW.tools, enabled_tools = NEW.enabled_tools,
         enabled_servers = NEW.enabled_servers
-    WHERE session = NEW.session AND (
+    WHERE session = NEW.session AND NEW.texts AND (
         system_prompt IS NOT NEW.system_prompt OR metadata IS NOT NEW.metadata
         OR system IS NOT NEW.system OR tools IS NOT NEW.tools
         OR enabled_tools IS NOT NEW.enabled_tools OR enabled_servers IS NOT NEW.enabled_servers
@@ -62,7 +62,7 @@ END
 BEGIN = """
 INSERT INTO beginning VALUES(
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?
 )
 """
 

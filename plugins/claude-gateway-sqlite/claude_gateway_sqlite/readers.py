@@ -64,4 +64,5 @@ async def read_only(file: Path) -> AsyncGenerator[aiosqlite.Connection]:
     async with connecting as connection:
         await connection.execute("PRAGMA query_only = ON")
         await connection.execute("PRAGMA temp_store = MEMORY")
+        await connection.execute("PRAGMA cache_size = -4096")
         yield connection

@@ -59,7 +59,8 @@ def named(text: str | None) -> tuple[str, ...] | None:
 
 
 def counts(usage: Usage) -> str | None:
-    return None if usage == NOTHING else orjson.dumps(usage).decode()
+    some = usage.output_tokens or usage.input_tokens or usage != NOTHING
+    return orjson.dumps(usage).decode() if some else None
 
 
 def counted(text: str | None) -> Usage:

@@ -16,7 +16,7 @@ from claude_gateway import (
     SessionFilter,
 )
 from claude_gateway_sqlite import replays, rows
-from claude_gateway_sqlite.desk import NO_SESSION, Desk
+from claude_gateway_sqlite.desk import NO_SESSION, Desk, Texts
 from claude_gateway_sqlite.projects import Change
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.search import index_some, looks_up, words_of
@@ -208,13 +208,13 @@ def add(desk: Desk, session: Session) -> int:
     ref = desk.cur.lastrowid
     assert ref is not None  # noqa: S101  # a row was added
     desk.cur.execute(ADD_TEXTS, (ref, *texts(session)))
-    desk.refs[session.owner, session.id] = ref
+    desk.met(session.owner, session.id, ref)
     if session.title:
         desk.cur.execute(TO_INDEX, (ref,))
     return ref
 
 
-def texts(session: Session) -> tuple[object, ...]:
+def texts(session: Session) -> Texts:
     """What is in the table beside, in its order."""
     return (
         session.system_prompt,
@@ -241,6 +241,7 @@ def change(desk: Desk, wanted: Change) -> Session:
     write(desk, ref, session)
     desk.cur.execute(TOUCH, (session.updated_at, session.owner, ref))
     desk.cur.execute(CHANGE_TEXTS, (ref, *texts(session)))
+    desk.know(ref, texts(session))
     return session
 
 

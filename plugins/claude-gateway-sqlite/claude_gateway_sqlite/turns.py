@@ -18,7 +18,7 @@ from claude_gateway import (
     TurnStart,
 )
 from claude_gateway_sqlite import messages, projects, replays, rows, sessions
-from claude_gateway_sqlite.desk import Desk, Going
+from claude_gateway_sqlite.desk import Desk, Going, Texts
 from claude_gateway_sqlite.procedures import BEGIN, END
 from claude_gateway_sqlite.schema import EVENT_BITS, LAST_EVENT
 
@@ -39,7 +39,8 @@ NO_RUN = "There is no such run."
 TWICE = "There is a run of this id already."
 STALE = "The session has gone on since: its newest message is not the one that was expected."
 
-NO_SESSION: tuple[object, ...] = (None, 0, 0, *(None,) * 11)
+NO_SESSION: tuple[object, ...] = (None, 0, 0, *(None,) * 5, 0)
+NO_TEXTS: Texts = (None,) * 6
 NO_MESSAGE: tuple[object, ...] = (None,) * 8
 NO_EVENTS: tuple[object, ...] = (None,) * 4
 
@@ -52,10 +53,10 @@ def begin(desk: Desk, start: TurnStart) -> str | None:
         return str(before[3])
     if wanted is None:
         ref = None if run.session_id is None else desk.session(run.owner, run.session_id)
-        _begin(desk, start, ref, NO_SESSION)
+        _begin(desk, start, ref, (*NO_SESSION, *NO_TEXTS))
     elif start.new_session:
         ref = sessions.add(desk, wanted)
-        _begin(desk, start, ref, _session(wanted, 0, len(start.messages)))
+        _begin(desk, start, ref, _session(desk, start, ref, wanted))
     else:
         ref = _go_on(desk, start, wanted)
     if start.project is not None:
@@ -81,15 +82,16 @@ def _newest(start: TurnStart) -> int:
 def _go_on(desk: Desk, start: TurnStart, wanted: Session) -> int:
     """Begin a turn in a session that is there; return its ref."""
     ref = desk.session(wanted.owner, wanted.id)
-    values = _session(wanted, start.expected, len(start.messages))
     try:
-        _begin(desk, start, ref, values)
+        _begin(desk, start, ref, _session(desk, start, ref, wanted))
     except Conflict:
         # Perhaps the session that was known by this id is gone, and another one has it now.
         if desk.session(wanted.owner, wanted.id, look=True) == ref:
             raise
         ref = desk.session(wanted.owner, wanted.id)
-        _begin(desk, start, ref, values)
+        _begin(desk, start, ref, _session(desk, start, ref, wanted))
+    if not desk.knows(ref, texts := sessions.texts(wanted)):
+        desk.know(ref, texts)
     if start.keep is not None and start.keep < start.expected:
         gone = desk.cur.execute(SUPERSEDE, (ref, start.keep, start.expected)).rowcount
         desk.cur.execute(SHRINK, (gone, wanted.owner, ref))
@@ -108,13 +110,16 @@ def _begin(desk: Desk, start: TurnStart, ref: int | None, session: tuple[object,
         desk.cur.execute(BEGIN, (*values, *session, *first))
     except sqlite3.IntegrityError as exc:
         raise _refusal(exc) from None
-    desk.live[run.id] = Going(number, ref, run.owner)
+    desk.goes_on(run.id, Going(number, ref, run.owner))
 
 
-def _session(session: Session, expected: int, added: int) -> tuple[object, ...]:
+def _session(desk: Desk, start: TurnStart, ref: int, wanted: Session) -> tuple[object, ...]:
+    texts = sessions.texts(wanted)
+    same = start.new_session or desk.knows(ref, texts)
     return (
-        *(session.id, expected, added, session.model, session.title, session.status),
-        *(session.thinking_after, session.audit_log, *sessions.texts(session)),
+        *(wanted.id, _newest(start), len(start.messages), wanted.model, wanted.title),
+        *(wanted.status, wanted.thinking_after, wanted.audit_log, not same),
+        *(NO_TEXTS if same else texts),
     )
 
 
@@ -147,7 +152,8 @@ def append(desk: Desk, events: Sequence[Events]) -> None:
             row = desk.cur.execute(LIVE, (chunk.run_id,)).fetchone()
             if row is None:
                 continue
-            going = desk.live[chunk.run_id] = Going(*row)
+            going = Going(*row)
+            desk.goes_on(chunk.run_id, going)
         desk.cur.execute(ADD_EVENTS, _events(going.run, chunk))
 
 

@@ -1,0 +1,138 @@
+"""The kit finds stores out that are wrong: each of these is, in one way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from claude_gateway_sqlite.store import SqliteStore, open_store
+
+from claude_gateway import (
+    Events,
+    GatewayError,
+    Listing,
+    Message,
+    NotFound,
+    Page,
+    RunEnd,
+    RunRecord,
+    Session,
+    SessionFilter,
+    SessionStats,
+    TurnStart,
+)
+from claude_gateway.testing import StoreConformance
+from claude_gateway.testing.stores.samples import ADA
+
+KIT = StoreConformance()
+Test = Callable[[SqliteStore], Awaitable[None]]
+
+
+class ShowsRunsOfOthers(SqliteStore):
+    async def get_run(self, owner: str, run_id: str) -> RunRecord:
+        return await super().get_run(ADA, run_id)
+
+
+class DeletesSessionsOfOthers(SqliteStore):
+    async def delete_session(self, owner: str, session_id: str) -> None:
+        await super().delete_session(ADA, session_id)
+
+
+class WritesContentAnew(SqliteStore):
+    async def history(self, owner: str, session_id: str) -> tuple[Session, Sequence[Message]]:
+        session, messages = await super().history(owner, session_id)
+        anew = [
+            replace(one, content=json.dumps(json.loads(one.content)).encode()) for one in messages
+        ]
+        return session, anew
+
+
+class TakesEveryTurn(SqliteStore):
+    async def begin_turn(self, start: TurnStart) -> RunRecord:
+        if start.session is not None and not start.new_session:
+            kept = await self.get_session(start.run.owner, start.session.id)
+            start = replace(start, expected=kept.last_number)
+        return await super().begin_turn(start)
+
+
+class BeginsAgain(SqliteStore):
+    async def begin_turn(self, start: TurnStart) -> RunRecord:
+        return await super().begin_turn(replace(start, replay=None))
+
+
+class LosesTheEndsEvents(SqliteStore):
+    async def end_run(self, end: RunEnd) -> None:
+        await super().end_run(replace(end, events=None))
+
+
+class AddsWhenItEndsAgain(SqliteStore):
+    async def end_run(self, end: RunEnd) -> None:
+        if (await self.get_run(end.run.owner, end.run.id)).over:
+            await self.add_messages(end.run.owner, end.run.session_id or "", end.messages)
+        await super().end_run(end)
+
+
+class TakesUnknownForFree(SqliteStore):
+    async def session_stats(self, owner: str) -> SessionStats:
+        stats = await super().session_stats(owner)
+        return replace(stats, total=replace(stats.total, cost=stats.total.cost or Decimal(0)))
+
+
+class ReadsFromTheStart(SqliteStore):
+    async def read_events(
+        self, owner: str, run_id: str, after: int = 0, most_bytes: int = 1 << 20
+    ) -> Sequence[Events]:
+        return await super().read_events(owner, run_id, 0, most_bytes)
+
+
+class FindsEverything(SqliteStore):
+    async def list_sessions(self, owner: str, page: Page, only: SessionFilter) -> Listing[Session]:
+        return await super().list_sessions(owner, page, replace(only, query=""))
+
+
+class PrunesWithoutBounds(SqliteStore):
+    async def prune_sessions(self, before: float, limit: int) -> int:
+        return await super().prune_sessions(before, 1000)
+
+
+class ForgetsOnlyTheName(SqliteStore):
+    async def get_session(self, owner: str, session_id: str) -> Session:
+        session = await super().get_session(owner, session_id)
+        if session.title == "Whole":
+            raise NotFound("There is no such session.")
+        return session
+
+
+FAULTS: list[tuple[type[SqliteStore], Test]] = [
+    (ShowsRunsOfOthers, lambda s: KIT.test_s8_s9_what_is_anothers_is_not_there(s, "get_run")),
+    (
+        DeletesSessionsOfOthers,
+        lambda s: KIT.test_s8_s9_what_is_anothers_is_not_there(s, "delete_session"),
+    ),
+    (WritesContentAnew, KIT.test_messages_are_numbered_and_come_back_byte_by_byte),
+    (TakesEveryTurn, KIT.test_a_turn_that_has_not_seen_the_newest_message_is_refused),
+    (BeginsAgain, KIT.test_a_turn_that_is_begun_again_by_the_same_request_is_the_first),
+    (LosesTheEndsEvents, KIT.test_an_end_is_kept_with_all_that_belongs_to_it),
+    (AddsWhenItEndsAgain, KIT.test_a_second_end_changes_nothing),
+    (TakesUnknownForFree, KIT.test_of_nobody_nothing_is_counted),
+    (ReadsFromTheStart, lambda s: KIT.test_events_are_read_from_any_number(s, 4, [5])),
+    (FindsEverything, KIT.test_words_are_found_in_titles_and_messages),
+    (PrunesWithoutBounds, KIT.test_t31_sessions_are_forgotten_a_bounded_number_at_a_time),
+    (ForgetsOnlyTheName, KIT.test_a_session_comes_back_as_it_was_kept),
+]
+
+
+@pytest.mark.parametrize(("faulty", "test"), FAULTS, ids=[fault.__name__ for fault, _ in FAULTS])
+async def test_a_store_that_is_wrong_is_found_out(
+    tmp_path: Path, faulty: type[SqliteStore], test: Test
+) -> None:
+    async with open_store(tmp_path / "good") as good:
+        await test(good)
+    async with open_store(tmp_path / "bad") as store:
+        bad = faulty(store._writer, store._readers, store._instances)
+        with pytest.raises((AssertionError, pytest.fail.Exception, GatewayError)):
+            await test(bad)
