@@ -62,7 +62,7 @@ async def until_full(folder: Path) -> dict[str, object]:
 async def read_only(folder: Path) -> str:
     async with open_store(folder):
         pass
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
     try:
         async with open_store(folder):
             return "opened"

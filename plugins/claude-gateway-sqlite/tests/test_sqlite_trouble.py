@@ -20,7 +20,7 @@ from claude_gateway_sqlite.opening import for_writing
 from claude_gateway_sqlite.store import SqliteStore, open_store
 from claude_gateway_sqlite.troubles import translated
 
-from claude_gateway import GatewayError, StorageFull, Unavailable
+from claude_gateway import GatewayError, PluginError, StorageFull, Unavailable
 from claude_gateway.testing.stores.samples import ADA, ended, message, session, starting
 
 FULL_DISK = Path(__file__).parent / "full_disk.py"
@@ -122,7 +122,7 @@ async def test_a_file_that_may_not_be_written_stops_the_start(tmp_path: Path) ->
         pass
     tmp_path.chmod(0o500)
     (tmp_path / "gateway.db").chmod(0o400)
-    with pytest.raises(GatewayError, match="GATEWAY_DATA_DIR"):
+    with pytest.raises(PluginError, match="GATEWAY_DATA_DIR"):
         async with open_store(tmp_path):
             pytest.fail("it was opened")
 
