@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from claude_gateway.errors import GatewayError, RateLimited
+from claude_gateway.errors import GatewayError, NotFound, RateLimited
 from claude_gateway.runs.claims import Claim, Claims
 from claude_gateway.runs.live import Ending, LiveRun, Work
 from claude_gateway.stores import Store
@@ -121,7 +121,7 @@ class Runs:
     async def keep(self, end: RunEnd) -> GatewayError | None:
         """Store the end of a run; return why that was not possible."""
         try:
-            await self.store.end_run(end)
+            await self._stored(end)
         except GatewayError as exc:
             log.warning(
                 "a run's end could not be stored", extra={"run": end.run.id, "code": exc.code}
@@ -145,8 +145,14 @@ class Runs:
             for live, events in fresh:
                 live.log.safe(events.last)
         while self._late:
-            await self.store.end_run(self._late[0])
+            await self._stored(self._late[0])
             del self._late[0]
+
+    async def _stored(self, end: RunEnd) -> None:
+        try:
+            await self.store.end_run(end)
+        except NotFound:  # deleted with its session meanwhile: there is nothing to keep
+            log.info("a run was deleted before its end", extra={"run": end.run.id})
 
     async def _keep_flushing(self) -> None:
         while True:
