@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -45,6 +46,12 @@ BY_TYPE: Mapping[str, type[GatewayError]] = {
     "timeout_error": UpstreamTimeout,
     "overloaded_error": Overloaded,
 }
+# What upstream says of a conversation that does not fit, and what can be done then.
+TOO_LONG_STATUS, TOO_LONG = 400, re.compile(r"prompt is too long|exceed context limit")
+SHORTEN = (
+    ". Send less of the conversation: begin a new one, or go on from an earlier message of this one "
+    "(a session can be forked); or choose a model with a larger window."
+)
 UNAUTHORIZED, BILLING, FORBIDDEN = 401, 402, 403
 # Besides every status from 500 up, as Anthropic's own clients see it. 409 is a lock that timed out.
 MAY_PASS, FAULT_OF_THEIRS = (408, 409, 429), 500
@@ -80,6 +87,8 @@ def from_response(
             type="billing_error",
             should_retry=False,
         )
+    if status == TOO_LONG_STATUS and TOO_LONG.search(message):
+        return InvalidRequest(f"{message}{SHORTEN}", code="context_length_exceeded", details=details)
     error = BY_STATUS.get(status, UpstreamError)
     return error(
         message or f"Anthropic answered with status {status}.",
