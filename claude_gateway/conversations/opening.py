@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from claude_gateway.conversations.history import Turn, turns
+from claude_gateway.conversations.history import Block, Turn, turns
 from claude_gateway.errors import NotFound
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import DEFAULT_PROJECT, Message, Project, Session
@@ -31,6 +31,12 @@ class Opening:
         """What the system last said in the middle of the conversation."""
         said = [m.text for m in self.messages if m.role == "system"]
         return said[-1] if said else ""
+
+
+def prompt_of(session: Session) -> list[Block]:
+    """Return the session's own words to the model, as its system's text begins with them."""
+    prompt = session.system_prompt
+    return [{"type": "text", "text": prompt}] if prompt and prompt.strip() else []
 
 
 async def opened(store: Store, owner: str, session_id: str, project_id: str | None) -> Opening:

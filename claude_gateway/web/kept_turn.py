@@ -13,7 +13,7 @@ from aiohttp import web
 
 from claude_gateway.conversations.history import Turn, blocks, calls
 from claude_gateway.conversations.joining import Joined, join, past_tools, with_tools
-from claude_gateway.conversations.opening import Opening, without_thinking
+from claude_gateway.conversations.opening import Opening, prompt_of, without_thinking
 from claude_gateway.conversations.window import check_window
 from claude_gateway.defaults.settings import AUTO_CACHE
 from claude_gateway.dialects.openai.params import Translated, Whole
@@ -145,7 +145,7 @@ class KeptTurn(ABC):
         said = [Turn(str(m["role"]), blocks(m["content"])) for m in talk.messages]
         system = talk.system
         if opening.session.system is None and not self._asked.fields.get("system_prompt"):
-            system = [*_prompt(opening.session), *system]
+            system = [*prompt_of(opening.session), *system]
         joined = join(
             opening,
             said,
@@ -175,8 +175,3 @@ class KeptTurn(ABC):
         system = [dict(block) for block in joined.system]
         talk = replace(talk, system=system, messages=joined.messages(model))
         return self.translate(model, Whole(talk, past))
-
-
-def _prompt(session: Session) -> list[dict[str, object]]:
-    prompt = session.system_prompt
-    return [{"type": "text", "text": prompt}] if prompt and prompt.strip() else []

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
 from claude_gateway import sse
-from claude_gateway.conversations.history import Block, Turn, blocks
-from claude_gateway.conversations.joining import Joined, join
-from claude_gateway.conversations.opening import Opening
+from claude_gateway.conversations.history import Turn, blocks
+from claude_gateway.conversations.joining import Joined, join, past_tools, with_tools
+from claude_gateway.conversations.opening import Opening, prompt_of, without_thinking
 from claude_gateway.conversations.window import check_window
 from claude_gateway.dialects import kept
 from claude_gateway.dialects.anthropic import request as native
@@ -84,6 +85,13 @@ class _NativeTurn:
         return await runs.begin(start, self._work(run, resolved, call), claim)
 
     def _joined(self, opening: Opening, resolved: Resolved) -> Joined:
+        """Let the request join the session; with other tools than before, thinking is left out."""
+        tried, before = self._tried(opening, resolved), opening.session.tools
+        if before is not None and tried.session.tools != before:
+            return self._tried(without_thinking(opening), resolved)
+        return tried
+
+    def _tried(self, opening: Opening, resolved: Resolved) -> Joined:
         body = parsed(self._asked.body)
         said = [
             Turn(str(m.get("role")), blocks(m.get("content")))
@@ -91,21 +99,28 @@ class _NativeTurn:
             if isinstance(m, dict)
         ]
         system = blocks(body.get("system"))
-        return join(opening, said, system, resolved.model, self._gateway.ids.message)
+        if opening.session.system is None and not _is_whole(body):
+            system = [*prompt_of(opening.session), *system]
+        joined = join(opening, said, system, resolved.model, self._gateway.ids.message)
+        return with_tools(joined, body, None)
 
     def _with_history(
         self, call: ModelRequest, opening: Opening, joined: Joined, resolved: Resolved
     ) -> ModelRequest:
-        """Put the stored history in front, unless the client has sent it."""
+        """Put what is stored in front, unless the client has sent it."""
         body = parsed(self._asked.body)
-        whole = any(m.get("role") == "assistant" for m in body["messages"] if isinstance(m, dict))
         call = replace(call, affinity=opening.session.id)
-        if whole or not opening.told:
+        known = opening.told or joined.system != blocks(body.get("system"))
+        if _is_whole(body) or not known:
             return call
-        system: list[Block] = list(joined.system)
-        history = {"system": system} if system else {}
-        params = {**body, **history, "messages": joined.messages(resolved.model)}
-        return replace(call, params=_without(params), raw=None)
+        params = {key: value for key, value in _without(body).items() if key != "system"}
+        if joined.system:
+            params["system"] = list(joined.system)
+        past = past_tools(opening.session, joined.told)
+        if past and not params.get("tools"):
+            params |= {"tools": past, "tool_choice": {"type": "none"}}
+        params["messages"] = joined.messages(resolved.model)
+        return replace(call, params=params, raw=None)
 
     def _work(self, run: Run, resolved: Resolved, call: ModelRequest) -> Work:
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
@@ -124,6 +139,11 @@ class _NativeTurn:
             self._gateway.ids.message(),
             None if self._asked.stream else reply,
         )
+
+
+def _is_whole(body: Mapping[str, Any]) -> bool:
+    """Whether the client has sent the whole history: it holds turns of the assistant's."""
+    return any(m.get("role") == "assistant" for m in body["messages"] if isinstance(m, dict))
 
 
 def _without(fields: Mapping[str, object]) -> dict[str, object]:

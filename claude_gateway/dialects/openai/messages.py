@@ -35,6 +35,7 @@ def conversation(
         open_calls=open_calls,
         fill_in=fill_in,
     )
+    turns.asked("messages")
     if system_prompt and system_prompt.strip():
         turns.talk.system.append({"type": "text", "text": system_prompt})
     for i, message in enumerate(messages):

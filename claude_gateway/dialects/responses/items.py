@@ -62,6 +62,7 @@ def conversation(
         fill_in=told.fill_in,
         open_calls=open_calls,
     )
+    turns.asked("input")
     if instructions and instructions.strip():
         turns.system([{"type": "text", "text": instructions}])
     _read(turns, said, "input", thoughts=told.thoughts)
