@@ -88,7 +88,9 @@ def from_response(
             should_retry=False,
         )
     if status == TOO_LONG_STATUS and TOO_LONG.search(message):
-        return InvalidRequest(f"{message}{SHORTEN}", code="context_length_exceeded", details=details)
+        return InvalidRequest(
+            f"{message}{SHORTEN}", code="context_length_exceeded", details=details
+        )
     error = BY_STATUS.get(status, UpstreamError)
     return error(
         message or f"Anthropic answered with status {status}.",
