@@ -152,7 +152,7 @@ class Recordings:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def recordings() -> Recordings:
     recordings = Recordings()
-    names = [path.stem for path in GOLDEN.glob("*.sse") if not path.stem.endswith(".openai")]
+    names = [path.stem for path in GOLDEN.glob("*.sse") if "." not in path.stem]
     async with (
         FakeAnthropic() as fake,
         anthropic.AsyncAnthropic(api_key="any", base_url=fake.url, max_retries=0) as client,

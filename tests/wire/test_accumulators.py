@@ -22,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 BROKEN = ["error", "error_in_tool", "truncated"]
-NAMES = {path.stem for path in GOLDEN.glob("*.sse") if not path.stem.endswith(".openai")}
+NAMES = {path.stem for path in GOLDEN.glob("*.sse") if "." not in path.stem}
 WHOLE = sorted(NAMES.difference(BROKEN))
 
 
