@@ -80,6 +80,16 @@ def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ResponseRequ
         )
     _check_metadata(optional(fields, "metadata", dict) or {})
     included = _included(fields)
+    background = bool(optional(fields, "background", bool))
+    store = optional(fields, "store", bool) is not False
+    before = _before(fields)
+    if not store and (background or any(before)):
+        wrong(
+            "store",
+            "must not be false with background, previous_response_id or conversation: such a "
+            "response is part of what is stored",
+            code="unsupported_value",
+        )
     return ResponseRequest(
         fields,
         optional(fields, "model", str),
@@ -88,9 +98,9 @@ def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ResponseRequ
         SOURCES in included,
         optional(fields, "prompt_cache_key", str) or "",
         fill_in,
-        optional(fields, "store", bool) is not False,
-        bool(optional(fields, "background", bool)),
-        *_before(fields),
+        store,
+        background,
+        *before,
     )
 
 

@@ -334,6 +334,18 @@ def test_a_wrong_value_is_refused_with_its_field(param: str, value: object) -> N
     assert error.message.startswith(param)
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [{"background": True}, {"previous_response_id": "resp_1"}, {"conversation": "talk"}],
+)
+def test_what_must_be_stored_is_refused_to_whoever_wants_nothing_stored(
+    stored: dict[str, object],
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        read({"input": "Hi", "store": False, **stored})
+    assert (caught.value.param, caught.value.code) == ("store", "unsupported_value")
+
+
 def test_a_hosted_tool_is_refused_with_what_there_is() -> None:
     error = refused(tools=[{"type": "code_interpreter", "container": {"type": "auto"}}])
     assert error.param == "tools[0].type"
