@@ -53,6 +53,7 @@ SHORTEN = (
     "(a session can be forked); or choose a model with a larger window."
 )
 UNAUTHORIZED, BILLING, FORBIDDEN = 401, 402, 403
+SHUT_OUT = ("authentication_error", "permission_error")  # such events do not pass, either
 # Besides every status from 500 up, as Anthropic's own clients see it. 409 is a lock that timed out.
 MAY_PASS, FAULT_OF_THEIRS = (408, 409, 429), 500
 LONGEST_MESSAGE, LONGEST_DETAILS = 2_000, 10_000
@@ -104,8 +105,12 @@ def from_response(
 def from_event(data: Mapping[str, object]) -> GatewayError:
     """Translate an error event inside a stream."""
     kind, message, details = _parts(data)
-    error = BY_TYPE.get(kind, UpstreamError)
-    return error(message or "Anthropic broke the stream off.", type=kind or None, details=details)
+    message = message or "Anthropic broke the stream off."
+    if kind in SHUT_OUT:  # as with a status: a client takes that type for a refusal of its own key
+        return UpstreamError(message, code="upstream_auth_error", should_retry=False)
+    if kind == "billing_error":
+        return UpstreamError(message, code="upstream_billing_error", type=kind, should_retry=False)
+    return BY_TYPE.get(kind, UpstreamError)(message, type=kind or None, details=details)
 
 
 def unreachable(exc: BaseException) -> UpstreamError | UpstreamTimeout:

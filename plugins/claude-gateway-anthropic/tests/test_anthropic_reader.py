@@ -297,6 +297,21 @@ def test_an_error_event_comes_after_the_events_before_it(
     assert (exc.message, exc.type) == ("So it is", kind)
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "told"),
+    [
+        ("authentication_error", "upstream_auth_error", "api_error"),
+        ("permission_error", "upstream_auth_error", "api_error"),
+        ("billing_error", "upstream_billing_error", "billing_error"),
+    ],
+)
+def test_t16_an_event_that_refuses_the_key_is_told_as_a_status_would_be(
+    kind: str, code: str, told: str
+) -> None:
+    _, exc = failure(error_event(kind, "No"))
+    assert (exc.status, exc.code, exc.type, exc.should_retry) == (502, code, told, False)
+
+
 @pytest.mark.parametrize("data", [{"type": "error"}, {"type": "error", "error": "x"}])
 def test_an_error_event_that_says_nothing_is_an_error_all_the_same(data: object) -> None:
     assert isinstance(failure(sse("error", data))[1], UpstreamError)
