@@ -113,6 +113,7 @@ async def changed(request: web.Request, session: Session, changes: dict[str, obj
 async def delete_session(request: web.Request) -> web.StreamResponse:
     """Stop a session's turn and forget it. What it has used stays in the figures."""
     store, owner, id_ = store_of(request), owner_of(request), request.match_info["id"]
+    await store.get_session(owner, id_)
     await stop_turn(request.app[GATEWAY], owner, id_, for_good=True)
     await store.delete_session(owner, id_)
     request.app[GATEWAY].session_count.changed()

@@ -19,7 +19,7 @@ from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Replay, RunRecord, TurnStart
-from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
+from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, REQUEST_ID
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
 from claude_gateway.web.replies import bytes_reply
 from claude_gateway.web.viewing import Fail, ended_elsewhere, forgotten, watched
@@ -51,12 +51,11 @@ Begin: TypeAlias = Callable[[Claim | None, Wish], Awaitable[LiveRun | RunRecord]
 
 
 def lasts(request: web.Request, about: SessionFields) -> bool:
-    """Whether a request asks for something that must be kept."""
-    return (
-        about.in_session
-        or about.on_disconnect == "detach"
-        or (KEY in request.headers and request.app[GATEWAY].runs is not None)
-    )
+    """Whether a request asks for something that must be kept; habits of its caller's need a store."""
+    if about.in_session or about.on_disconnect == "detach":
+        return True
+    habit = about.on_disconnect is None and request[PRINCIPAL].on_disconnect == "detach"
+    return (habit or KEY in request.headers) and request.app[GATEWAY].runs is not None
 
 
 def the_runs(request: web.Request) -> Runs:
