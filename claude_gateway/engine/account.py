@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from claude_gateway.engine.thinking import note_dropped
 from claude_gateway.types.events import (
     Event,
     InputDelta,
@@ -28,9 +29,11 @@ def note(run: Run, batch: Sequence[Event]) -> bool:
         if isinstance(event, MessageStart):
             run.served_model = run.served_model or _text(event.message, "model")
             _count(run, event.message.get("usage"))
+            note_dropped(run, event.message)
         elif isinstance(event, MessageDelta):
             run.stop_reason = _text(event.delta, "stop_reason")
             _count(run, event.usage)
+            note_dropped(run, event.delta)
         elif kind is MessageStop:
             run.complete = True
         elif kind in _PIECES and run.first_token is None:
@@ -46,6 +49,7 @@ def account(run: Run, answer: Answer) -> None:
     run.usage = run.usage + used if run.rounds else used
     run.rounds = (*run.rounds, used)
     run.complete = True
+    note_dropped(run, answer.message)
 
 
 _PIECES = frozenset({TextDelta, ThinkingDelta, InputDelta})

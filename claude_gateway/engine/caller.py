@@ -13,6 +13,7 @@ from claude_gateway.engine.calls import Asking, Begun, Whole, at_once, begin
 from claude_gateway.engine.deadline import in_time
 from claude_gateway.engine.fallback import answered
 from claude_gateway.engine.retry import retried
+from claude_gateway.engine.thinking import bound, rejects, without_thinking
 from claude_gateway.errors import GatewayError, InvalidRequest
 from claude_gateway.interfaces import Observer
 from claude_gateway.types.requests import Answer, ModelRequest
@@ -61,9 +62,7 @@ class Caller:
         self, ask: Callable[[Backend, ModelRequest], Awaitable[T]], asking: Asking, run: Run
     ) -> T:
         """Ask, again if need be, and others if need be, until the deadline."""
-
-        def tried(backend: Backend, request: ModelRequest) -> Awaitable[T]:
-            return retried(lambda: ask(backend, request), self._max_retries, run, self._retrying)
+        tried = self._trying(ask, run)
 
         def first() -> Awaitable[T]:
             return tried(asking.backend, asking.request)
@@ -77,6 +76,26 @@ class Caller:
             for observer in self._observers:
                 safely(observer.fell_back, run)
         return answer
+
+    def _trying(
+        self, ask: Callable[[Backend, ModelRequest], Awaitable[T]], run: Run
+    ) -> Callable[[Backend, ModelRequest], Awaitable[T]]:
+        """Return what asks one backend: again if need be, and then without thinking, if need be."""
+
+        def again(backend: Backend, request: ModelRequest) -> Awaitable[T]:
+            return retried(lambda: ask(backend, request), self._max_retries, run, self._retrying)
+
+        async def tried(backend: Backend, request: ModelRequest) -> T:
+            try:
+                return await again(backend, bound(request))
+            except GatewayError as exc:
+                if not rejects(exc, request):
+                    raise
+                self._retrying(run, exc)
+            run.retries += 1
+            return await again(backend, without_thinking(request, run))
+
+        return tried
 
     def _retrying(self, run: Run, error: GatewayError) -> None:
         for observer in self._observers:

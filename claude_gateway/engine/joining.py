@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from claude_gateway.engine.fold import Fold
 from claude_gateway.engine.tally import added, counted
+from claude_gateway.engine.thinking import CHANGES, changes
 from claude_gateway.types.events import (
     Accepted,
     BlockStart,
@@ -44,6 +45,8 @@ class Joiner:
         self._used: dict[str, object] = {}  # by earlier rounds
         self._now: dict[str, object] = {}  # by this one
         self._end: list[Event] = []
+        self._earlier_changes: list[object] = []  # of what earlier rounds asked
+        self._changes: list[object] = []  # of what this one did
         self._fold = Fold()
 
     def feed(self, batch: Sequence[Event]) -> list[Event]:
@@ -60,6 +63,8 @@ class Joiner:
         self._earlier = self._blocks
         self._used, self._now = added(self._used, self._now), {}
         self._end = []
+        self._earlier_changes += self._changes
+        self._changes = []
         self._fold = Fold()
 
     def end(self) -> list[Event]:
@@ -71,9 +76,11 @@ class Joiner:
         match event:
             case MessageStart(message):
                 self._now = counted(message.get("usage"), {})
+                self._changes = changes(message)
                 return event if self._first else None
-            case MessageDelta(_, usage):
+            case MessageDelta(delta, usage):
                 self._now = counted(self._now, usage)
+                self._changes = changes(delta) or self._changes
                 self._end.append(event if self._first else self._summed(event))
                 return None
             case MessageStop():
@@ -95,7 +102,9 @@ class Joiner:
                 return self._moved(event)
 
     def _summed(self, event: MessageDelta) -> MessageDelta:
-        return MessageDelta(event.delta, added(self._used, self._now))
+        every = [*self._earlier_changes, *self._changes]
+        delta = {**event.delta, CHANGES: every} if every else event.delta
+        return MessageDelta(delta, added(self._used, self._now))
 
     def _moved(self, event: BlockEvent) -> Event:
         index = event.index + self._earlier

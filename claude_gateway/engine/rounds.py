@@ -8,6 +8,7 @@ from typing import Protocol
 
 from claude_gateway.backends import Backend
 from claude_gateway.engine.tally import added, mapping
+from claude_gateway.engine.thinking import CHANGES, changes
 from claude_gateway.types.rawjson import RawJson
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
@@ -112,7 +113,9 @@ def joined(answers: Sequence[Answer], contents: Sequence[Sequence[object]]) -> A
         usage = added(usage, answer.message.get("usage"))
     begun = {key: first[key] for key in ("id", "model") if key in first}
     content = [block for blocks in contents for block in blocks]
-    message = {**first, **last, **begun, "content": content, "usage": usage}
+    every = [change for answer in answers for change in changes(answer.message)]
+    changed = {CHANGES: every} if every else {}
+    message = {**first, **last, **begun, **changed, "content": content, "usage": usage}
     return Answer(b"", message, answers[0].headers)
 
 

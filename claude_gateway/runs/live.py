@@ -199,6 +199,7 @@ class LiveRun:
             answer(message, work.message_id, work.run, whole=whole),
             events,
             work.run.usage.total_tokens if whole else None,
+            work.run.forgot_thinking,
         )
 
     def _events(self, frames: bytes) -> Events | None:

@@ -131,7 +131,10 @@ class BlockStop:
 
 @dataclass(frozen=True, slots=True)
 class MessageDelta:
-    """Why the message ends (`delta.stop_reason`, …) and its cumulative usage."""
+    """Why the message ends (`delta.stop_reason`, …) and its cumulative usage.
+
+    Of what stands beside them only `input_transformations` is kept, in `delta`.
+    """
 
     delta: Mapping[str, object]
     usage: Mapping[str, object] = field(default_factory=dict)

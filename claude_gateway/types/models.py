@@ -34,7 +34,8 @@ class ModelInfo:
     `max_tokens` is the largest answer and `max_input_tokens` the largest prompt, in tokens.
     `sampling` says whether temperature, top_p and top_k may be sent, `forced_tool_choice` whether
     `tool_choice` may demand a call, `system_messages` whether the system may speak among the turns,
-    `prefill` whether it goes on with a turn of the assistant's that is the last one.
+    `prefill` whether it goes on with a turn of the assistant's that is the last one,
+    `binds_thinking` whether it checks that nothing has changed before thinking that comes back.
 
     `efforts` are the levels that it takes, lowest first, and `no_thinking` is the type of thinking
     that asks for none, on a model where that may be asked. `deprecated` and `retires` are the first
@@ -62,6 +63,7 @@ class ModelInfo:
     forced_tool_choice: bool = True
     system_messages: bool = False
     prefill: bool = True
+    binds_thinking: bool = False
     structured_outputs: bool = True
     legacy: bool = False
     price: Price | None = None

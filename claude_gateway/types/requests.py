@@ -16,9 +16,14 @@ class ModelRequest:
     it does not know are passed on. What must stay as it was written is RawJson, at any depth.
     `raw`, when set, is the whole request body as JSON exactly as
     it should be sent, `model` and `stream` included: a native client's own bytes.
-    `headers` are the native client's `anthropic-version` and `anthropic-beta`, when it sent them.
+    `headers` are the native client's `anthropic-version` and `anthropic-beta`, when it sent them,
+    and betas that `params` need.
     `upstream_key` is set when the caller pays with a key of their own. `affinity` names what the
     request belongs to, when the client says so: a backend with several accounts keeps to one.
+
+    Two are for the engine. `binds_thinking`: what thinking goes back is the gateway's doing, to a
+    model that checks what it is bound to; what does not fit should be dropped, not refused.
+    `may_forget`: all thinking may be left out when upstream rejects it all the same.
     """
 
     model: str
@@ -28,6 +33,8 @@ class ModelRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     upstream_key: Secret | None = field(default=None, repr=False)
     affinity: str = field(default="", repr=False)
+    binds_thinking: bool = False
+    may_forget: bool = False
 
     @property
     def messages(self) -> Sequence[Mapping[str, object]]:

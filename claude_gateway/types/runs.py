@@ -18,6 +18,9 @@ class Run:
     A turn may take several calls of the model, its rounds: `rounds` holds what each one used, also
     one that broke off, and `usage` is their sum. Prices can depend on the size of one prompt, so a
     cost is the sum of what the rounds cost.
+
+    `forgot_thinking` is set when earlier thinking did not reach the model: it was dropped upstream,
+    or left out because upstream rejected it.
     """
 
     id: str
@@ -39,3 +42,4 @@ class Run:
     served_backend: str | None = None
     fallback: str | None = None
     rounds: tuple[Usage, ...] = ()
+    forgot_thinking: bool = False

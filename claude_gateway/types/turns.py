@@ -111,10 +111,12 @@ class RunEnd:
 
     `run` is in its final state; what it used and cost is added to its session's totals and, for
     ever, to its owner's figures. `messages` are the answer, `context_tokens` the size of the
-    conversation with it.
+    conversation with it. With `forget_thinking` the session's `thinking_after` becomes the number of
+    its newest message before the answer.
     """
 
     run: RunRecord
     messages: Sequence[Message] = ()
     events: Events | None = None
     context_tokens: int | None = None
+    forget_thinking: bool = False

@@ -61,6 +61,12 @@ class _Inside:
         self.affinity = affinity
 
 
+class _Kept(Wanted):
+    """The history is the gateway's to send, so it may leave thinking out."""
+
+    may_forget = True
+
+
 class KeptTurn(ABC):
     """One request on its way to a run; what a dialect does in its own way is abstract."""
 
@@ -164,7 +170,7 @@ class KeptTurn(ABC):
         return with_tools(joined, wanted.translated.params, past), wanted, call
 
     def _wanted(self, joins: tuple[Joined, Conversation, Sequence[object]] | None) -> Wanted:
-        return Wanted(self.request, self._inside, partial(self._translated, joins))
+        return _Kept(self.request, self._inside, partial(self._translated, joins))
 
     def _translated(
         self, joins: tuple[Joined, Conversation, Sequence[object]] | None, model: ModelInfo

@@ -24,6 +24,7 @@ from claude_gateway.dialects.anthropic import request as native
 from claude_gateway.dialects.anthropic.stream import MessageStream
 from claude_gateway.dialects.exact import parsed
 from claude_gateway.dialects.session_fields import SessionFields
+from claude_gateway.engine.thinking import binds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.live import LiveRun, Work
@@ -120,7 +121,13 @@ class _NativeTurn:
         if past and not params.get("tools"):
             params |= {"tools": past, "tool_choice": {"type": "none"}}
         params["messages"] = joined.messages(resolved.model)
-        return replace(call, params=params, raw=None)
+        return replace(
+            call,
+            params=params,
+            raw=None,
+            binds_thinking=binds(resolved.model),
+            may_forget=not _decides(body),
+        )
 
     def _work(self, run: Run, resolved: Resolved, call: ModelRequest) -> Work:
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
@@ -144,6 +151,12 @@ class _NativeTurn:
 def _is_whole(body: Mapping[str, Any]) -> bool:
     """Whether the client has sent the whole history: it holds turns of the assistant's."""
     return any(m.get("role") == "assistant" for m in body["messages"] if isinstance(m, dict))
+
+
+def _decides(body: Mapping[str, object]) -> bool:
+    """Whether the client says itself what becomes of thinking that does not fit."""
+    thinking = body.get("thinking")
+    return isinstance(thinking, dict) and "block_binding" in thinking
 
 
 def _without(fields: Mapping[str, object]) -> dict[str, object]:

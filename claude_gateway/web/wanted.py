@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from aiohttp import web
 
 from claude_gateway.dialects.openai.completion import final_text
 from claude_gateway.dialects.openai.fitting import fits
 from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.engine.thinking import binds
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.types.models import ModelInfo
@@ -33,6 +34,8 @@ class Asked(Protocol):
 
 class Wanted:
     """What is asked of a model; models differ in what they take."""
+
+    may_forget: ClassVar[bool] = False  # whether thinking may be left out when upstream rejects it
 
     def __init__(
         self, request: web.Request, asked: Asked, translate: Callable[[ModelInfo], Translated]
@@ -58,6 +61,8 @@ class Wanted:
             stream=self._asked.stream,
             upstream_key=self._upstream_key,
             affinity=self._asked.affinity,
+            binds_thinking=binds(resolved.model),
+            may_forget=self.may_forget,
         )
 
     async def judge(self, message: Mapping[str, object]) -> None:

@@ -41,6 +41,7 @@ def test_t21_an_unlisted_claude_can_what_its_family_can(asked: str, like: str) -
         "forced_tool_choice",
         "system_messages",
         "prefill",
+        "binds_thinking",
         "max_tokens",
         "max_input_tokens",
     ):

@@ -11,6 +11,7 @@ import pytest
 from claude_gateway import Event, ModelInfo, ModelRequest, Ping, shipped_models
 from claude_gateway.backends import Backend
 from claude_gateway.models.catalogue import Catalogue
+from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped
 from claude_gateway.types.models import NoThinking
 from claude_gateway.web.lifecycle import notes
@@ -81,6 +82,21 @@ def test_t03_the_models_that_cannot_be_made_to_call_are_those_that_were_named() 
         "claude-opus-5-5",
         "claude-sonnet-5-5",
     }
+
+
+def test_t08_the_models_that_check_what_comes_before_thinking_are_those_that_were_named() -> None:
+    assert {model.id for model in KNOWN.values() if model.binds_thinking} == {
+        "claude-fable-5-1",
+        "claude-fable-5-2",
+        "claude-opus-5-5",
+        "claude-sonnet-5-5",
+        "claude-haiku-5-5",
+    }
+    newer = [
+        describe_model(id_) for id_ in ("claude-mythos-5-2", "claude-opus-6", "claude-haiku-7")
+    ]
+    assert all(model.binds_thinking for model in newer)
+    assert not describe_model("claude-mythos-5").binds_thinking
 
 
 def test_t20_sampling_ended_with_opus_4_7() -> None:

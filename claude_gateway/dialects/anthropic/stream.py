@@ -24,6 +24,8 @@ from claude_gateway.types.events import (
     ThinkingDelta,
 )
 
+BESIDE = "input_transformations"
+
 
 class MessageStream:
     """Turns the events of one answer into frames."""
@@ -56,7 +58,7 @@ def _written(event: Event) -> bytes:  # noqa: C901, PLR0911, PLR0912  # one arm 
         case MessageStart(message):
             return _event("message_start", {"message": message})
         case MessageDelta(delta, usage):
-            return _event("message_delta", {"delta": delta, "usage": usage})
+            return _event("message_delta", _ending(delta, usage))
         case MessageStop():
             return _event("message_stop", {})
         case Ping():
@@ -65,6 +67,14 @@ def _written(event: Event) -> bytes:  # noqa: C901, PLR0911, PLR0912  # one arm 
             return sse.event(name, data)
         case Accepted():  # pragma: no branch  # there is no other kind
             return b""
+
+
+def _ending(delta: Mapping[str, object], usage: Mapping[str, object]) -> dict[str, object]:
+    """Write what upstream changed in the request beside the delta, where it stood."""
+    if BESIDE not in delta:
+        return {"delta": delta, "usage": usage}
+    rest = {key: value for key, value in delta.items() if key != BESIDE}
+    return {"delta": rest, "usage": usage, BESIDE: delta[BESIDE]}
 
 
 def _event(name: str, fields: Mapping[str, object]) -> bytes:

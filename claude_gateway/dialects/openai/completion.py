@@ -51,6 +51,7 @@ def completion(
         ],
         "usage": extras.usage(Usage.from_wire(message.get("usage"))),
         **extras.fields,
+        **endings.changes(message),
     }
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from claude_gateway.types.usage import Usage
 
 CONTEXT_IS_FULL = "model_context_window_exceeded"
+CHANGES = "input_transformations"
 FINISH_REASONS: Mapping[str, str] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -36,6 +37,17 @@ def finish(delta: Mapping[str, object], *, has_calls: bool) -> dict[str, object]
     if delta.get("stop_sequence") is not None:
         choice["stop_sequence"] = delta["stop_sequence"]
     return choice
+
+
+def begun(message: Mapping[str, object]) -> dict[str, object]:
+    """Return what a message says at its beginning that belongs to its ending."""
+    return {CHANGES: message[CHANGES]} if CHANGES in message else {}
+
+
+def changes(delta: Mapping[str, object]) -> dict[str, object]:
+    """Return what upstream changed in the request, such as thinking that it dropped, as a field."""
+    found = delta.get(CHANGES)
+    return {"x_input_transformations": found} if isinstance(found, list) and found else {}
 
 
 def refusal(delta: Mapping[str, object]) -> str | None:

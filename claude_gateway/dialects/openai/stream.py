@@ -124,6 +124,7 @@ class ChatStream:
         self._chunk["id"] = f"chatcmpl-{message.get('id', '')}"
         self._chunk["model"] = message.get("model") or self._chunk["model"]
         self._usage = Usage.from_wire(message.get("usage"))
+        self._ending = endings.begun(message)
         frame = self._delta({"content": "\0"})
         before, _, after = frame.rpartition(HOLE)
         self._before, self._after = before + b'"', b'"' + after
@@ -157,6 +158,7 @@ class ChatStream:
     def _end(self) -> bytes:
         reason = endings.refusal(self._ending)
         said = self._delta({"refusal": reason}) if reason else b""
+        self._chunk |= endings.changes(self._ending)
         last = self._delta({}, endings.finish(self._ending, has_calls=bool(self._calls)))
         counted = b""
         if self._include_usage:

@@ -78,6 +78,7 @@ def ended(
         "usage": usage(used),
         "service_tier": TIERS.get(used.service_tier, "default"),
         **finished,
+        **endings.changes(ending),
     }
 
 

@@ -125,6 +125,7 @@ class ResponseStream:
 
     def _begin(self, message: Mapping[str, object]) -> bytes:
         self._usage = Usage.from_wire(message.get("usage"))
+        self._ending = endings.begun(message)
         self._response = begun(self._opening, message)
         now = {"response": self._response}
         return self._event("response.created", now) + self._event("response.in_progress", now)

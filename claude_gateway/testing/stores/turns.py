@@ -101,6 +101,21 @@ class OfTurns(OfAStore):
         assert (kept.total_tokens, kept.total_cost) == (USAGE.total_tokens, Decimal("0.25"))
         assert (kept.unpriced_runs, kept.context_tokens, kept.message_count) == (0, 20, 3)
 
+    async def test_t08_an_end_makes_the_session_forget_what_was_thought_before_its_answer(
+        self, store: Store
+    ) -> None:
+        await turn(store, "run_1")
+        kept = await store.get_session(ADA, "s")
+        assert kept.thinking_after == 0
+        begun = await store.begin_turn(
+            starting("run_2", session=kept, new_session=False, expected=kept.last_number)
+        )
+        await store.end_run(ended(begun, "Hi", "there", forget_thinking=True))
+        kept = await store.get_session(ADA, "s")
+        assert (kept.thinking_after, kept.last_number) == (3, 5)
+        await turn(store, "run_3")
+        assert (await store.get_session(ADA, "s")).thinking_after == 3
+
     async def test_a_second_end_changes_nothing(self, store: Store) -> None:
         begun = await store.begin_turn(starting())
         end = ended(begun, events=chunk("run_1", 1, 4))

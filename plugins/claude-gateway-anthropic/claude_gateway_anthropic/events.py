@@ -28,6 +28,9 @@ PIECES: Mapping[str, str] = {
     "input_json_delta": "partial_json",
 }
 
+# Said beside a message's last delta: what upstream changed in the request.
+BESIDE = "input_transformations"
+
 
 def delta_event(index: int, delta: Mapping[str, object], frame: bytes | None) -> Event:
     """Translate a content_block_delta; a kind nobody knows is kept as it is."""
@@ -62,13 +65,18 @@ def other_event(  # noqa: PLR0911  # one arm for each kind of event
         case "message_delta":
             usage = data.get("usage")
             counts = usage if isinstance(usage, Mapping) else {}
-            return MessageDelta(_mapping(data, "delta"), counts, frame)
+            return MessageDelta(_ending(data), counts, frame)
         case "message_stop":
             return MessageStop(frame)
         case "ping":
             return Ping(frame)
         case _:
             return OtherEvent(kind, data, frame)
+
+
+def _ending(data: Mapping[str, object]) -> Mapping[str, object]:
+    delta = _mapping(data, "delta")
+    return {**delta, BESIDE: data[BESIDE]} if BESIDE in data else delta
 
 
 def _mapping(data: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -47,13 +47,19 @@ BY_TYPE: Mapping[str, type[GatewayError]] = {
     "overloaded_error": Overloaded,
 }
 # What upstream says of a conversation that does not fit, and what can be done then.
-TOO_LONG_STATUS, TOO_LONG = 400, re.compile(r"prompt is too long|exceed context limit")
+TOO_LONG = re.compile(r"prompt is too long|exceed context limit")
 SHORTEN = (
     ". Send less of the conversation: begin a new one, or go on from an earlier message of this one "
     "(a session can be forked); or choose a model with a larger window."
 )
-UNAUTHORIZED, BILLING, FORBIDDEN = 401, 402, 403
+BAD_REQUEST, UNAUTHORIZED, BILLING, FORBIDDEN = 400, 401, 402, 403
 SHUT_OUT = ("authentication_error", "permission_error")  # such events do not pass, either
+# Upstream does not take thinking back: something before it has changed, or it is another account's.
+THINKING = re.compile(
+    r"is bound to a different |invalid .?signature.? in .?(?:redacted_)?thinking.? block"
+    r"|.?thinking.? (?:or .?redacted_thinking.? )?blocks .*cannot be modified",
+    re.IGNORECASE,
+)
 # Besides every status from 500 up, as Anthropic's own clients see it. 409 is a lock that timed out.
 MAY_PASS, FAULT_OF_THEIRS = (408, 409, 429), 500
 LONGEST_MESSAGE, LONGEST_DETAILS = 2_000, 10_000
@@ -88,13 +94,15 @@ def from_response(
             type="billing_error",
             should_retry=False,
         )
-    if status == TOO_LONG_STATUS and TOO_LONG.search(message):
+    if status == BAD_REQUEST and TOO_LONG.search(message):
         return InvalidRequest(
             f"{message}{SHORTEN}", code="context_length_exceeded", details=details
         )
     error = BY_STATUS.get(status, UpstreamError)
+    rejected = status == BAD_REQUEST and THINKING.search(message) is not None
     return error(
         message or f"Anthropic answered with status {status}.",
+        code="thinking_rejected" if rejected else None,
         type=kind if status in BY_STATUS and kind else None,
         retry_after=retry_after,
         should_retry=_asked(headers, status),

@@ -142,6 +142,48 @@ async def test_details_that_are_odd_are_left_out(
     assert (exc.message, exc.details) == ("Gone.", None)
 
 
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (
+            (
+                "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to "
+                "a different conversation. Remove the block, or set …"
+            ),
+            "thinking_rejected",
+        ),
+        ("messages.3.content.1: Invalid `signature` in `thinking` block", "thinking_rejected"),
+        ("x: invalid signature in redacted_thinking block", "thinking_rejected"),
+        ("The block is bound to a different account.", "thinking_rejected"),
+        (
+            (
+                "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant "
+                "message cannot be modified. These blocks must remain as they were."
+            ),
+            "thinking_rejected",
+        ),
+        ("thinking.block_binding: Extra inputs are not permitted", "invalid_request"),
+        ("messages.1: Expected `thinking`, but found `text`.", "invalid_request"),
+        ("system: cannot be modified", "invalid_request"),
+        ("Invalid signature", "invalid_request"),
+    ],
+)
+async def test_t08_thinking_that_is_not_taken_back_has_a_code_of_its_own(
+    upstream: FakeAnthropic, backend: AnthropicBackend, message: str, code: str
+) -> None:
+    upstream.script(Reply(400, error("invalid_request_error", message)))
+    exc = await refused(backend)
+    assert (exc.code, exc.type, exc.should_retry) == (code, "invalid_request_error", False)
+    assert exc.message == message
+
+
+async def test_t08_only_a_refusal_of_the_request_is_about_its_thinking(
+    upstream: FakeAnthropic, backend: AnthropicBackend
+) -> None:
+    upstream.script(Reply(500, error("api_error", "The block is bound to a different universe.")))
+    assert (await refused(backend)).code != "thinking_rejected"
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"[]", b'{"error":"no"}', b"\xff"])
 async def test_a_refusal_that_is_not_anthropics_says_its_status(
     upstream: FakeAnthropic, backend: AnthropicBackend, body: bytes

@@ -121,6 +121,18 @@ def test_a_text_is_read_with_its_literal_and_its_frame() -> None:
     assert read.literal == 'Grüße \\"🦊\\"\\n'.encode()
 
 
+def test_t08_what_upstream_changed_in_the_request_is_read_beside_the_last_delta() -> None:
+    changed = [{"type": "thinking_dropped", "path": "messages.1.content.0", "reason": "any"}]
+    frame = sse(
+        "message_delta",
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}
+        | {"input_transformations": changed},
+    )
+    (read,) = events(frame)
+    said = {"stop_reason": "end_turn", "input_transformations": changed}
+    assert read == MessageDelta(said, {}, frame)
+
+
 def test_a_message_delta_without_usage_has_none() -> None:
     (read,) = events(sse("message_delta", {"type": "message_delta", "delta": {}, "usage": None}))
     assert isinstance(read, MessageDelta)

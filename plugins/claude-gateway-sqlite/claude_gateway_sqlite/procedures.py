@@ -74,8 +74,8 @@ CREATE TEMP VIEW ending AS SELECT
     NULL AS thinking_tokens, NULL AS ephemeral_5m_input_tokens, NULL AS ephemeral_1h_input_tokens,
     NULL AS cost, NULL AS retries, NULL AS ended_at, NULL AS stop_reason, NULL AS error_code,
     NULL AS error_message, NULL AS usage, NULL AS last_event, NULL AS headers, NULL AS reply,
-    NULL AS added, NULL AS total_tokens, NULL AS context_tokens, NULL AS event_key,
-    NULL AS first_event, NULL AS frames, NULL AS event_usage,
+    NULL AS added, NULL AS total_tokens, NULL AS context_tokens, NULL AS forget,
+    NULL AS event_key, NULL AS first_event, NULL AS frames, NULL AS event_usage,
     NULL AS message_id, NULL AS role, NULL AS content, NULL AS text, NULL AS said_at,
     NULL AS token_count, NULL AS message_metadata, NULL AS message_run
 """
@@ -100,7 +100,8 @@ CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
         total_cost = CASE WHEN NEW.cost IS NULL THEN total_cost
             ELSE coalesce(total_cost, 0) + NEW.cost END,
         unpriced_runs = unpriced_runs + (NEW.cost IS NULL),
-        context_tokens = coalesce(NEW.context_tokens, context_tokens)
+        context_tokens = coalesce(NEW.context_tokens, context_tokens),
+        thinking_after = CASE WHEN NEW.forget THEN last_number ELSE thinking_after END
     WHERE ref = NEW.session AND owner = NEW.owner;
     SELECT RAISE(IGNORE) WHERE changes() = 0 AND NEW.session IS NOT NULL;
     INSERT INTO messages(
@@ -124,7 +125,7 @@ END
 END = """
 INSERT INTO ending VALUES(
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 """
 

@@ -200,5 +200,5 @@ def _over(wanted: RunEnd, going: Going, added: int) -> tuple[object, ...]:
         *(used.ephemeral_5m_input_tokens, used.ephemeral_1h_input_tokens),
         *(rows.money(run.cost), run.retries, ended, run.stop_reason, run.error_code),
         *(run.error_message, rows.counts(used), run.last_event, rows.mapping(run.headers)),
-        *(run.reply, added, used.total_tokens, wanted.context_tokens),
+        *(run.reply, added, used.total_tokens, wanted.context_tokens, wanted.forget_thinking),
     )

@@ -69,6 +69,11 @@ class LosesTheEndsEvents(SqliteStore):
         await super().end_run(replace(end, events=None))
 
 
+class KeepsItsThinking(SqliteStore):
+    async def end_run(self, end: RunEnd) -> None:
+        await super().end_run(replace(end, forget_thinking=False))
+
+
 class AddsWhenItEndsAgain(SqliteStore):
     async def end_run(self, end: RunEnd) -> None:
         if (await self.get_run(end.run.owner, end.run.id)).over:
@@ -117,6 +122,10 @@ FAULTS: list[tuple[type[SqliteStore], Test]] = [
     (TakesEveryTurn, KIT.test_a_turn_that_has_not_seen_the_newest_message_is_refused),
     (BeginsAgain, KIT.test_a_turn_that_is_begun_again_by_the_same_request_is_the_first),
     (LosesTheEndsEvents, KIT.test_an_end_is_kept_with_all_that_belongs_to_it),
+    (
+        KeepsItsThinking,
+        KIT.test_t08_an_end_makes_the_session_forget_what_was_thought_before_its_answer,
+    ),
     (AddsWhenItEndsAgain, KIT.test_a_second_end_changes_nothing),
     (TakesUnknownForFree, KIT.test_of_nobody_nothing_is_counted),
     (ReadsFromTheStart, lambda s: KIT.test_events_are_read_from_any_number(s, 4, [5])),

@@ -111,6 +111,13 @@ def test_a_frame_passes_unchanged(event: Event) -> None:
             ),
         ),
         (
+            MessageDelta({"stop_reason": "end_turn", "input_transformations": [{}]}, {}),
+            (
+                b'event: message_delta\ndata: {"type":"message_delta",'
+                b'"delta":{"stop_reason":"end_turn"},"usage":{},"input_transformations":[{}]}\n\n'
+            ),
+        ),
+        (
             BlockStop(3),
             b'event: content_block_stop\ndata: {"type":"content_block_stop","index":3}\n\n',
         ),
