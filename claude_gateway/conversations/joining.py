@@ -21,7 +21,7 @@ from claude_gateway.runs.outcome import text_of
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Message, Session
 
-LONGEST_TITLE, LONGEST_TITLE_READ = 60, 500  # characters
+LONGEST_TITLE, LONGEST_TITLE_READ = 60, 120  # characters
 
 
 @dataclass(frozen=True, slots=True)

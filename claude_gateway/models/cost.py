@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from claude_gateway.models.prices import WORDS, Factors
@@ -17,7 +18,7 @@ from claude_gateway.types.models import ModelInfo, Price
 from claude_gateway.types.usage import Usage
 
 TokenClass: TypeAlias = Literal["input", "cache_write_5m", "cache_write_1h", "cache_read", "output"]
-MILLION = Decimal(1_000_000)
+MILLION, ONE = Decimal(1_000_000), Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def cost_of(model: ModelInfo, usage: Usage, day: date, factors: Factors) -> Cost
     return cost(usage, model.price_at(day, usage.prompt_tokens), factor(usage, factors))
 
 
-def cost(usage: Usage, price: Price | None, factor: Decimal = Decimal(1)) -> Cost:
+def cost(usage: Usage, price: Price | None, factor: Decimal = ONE) -> Cost:
     """What `usage` cost at `price`, every rate times `factor`."""
     return Cost(
         tuple(Part(of, tokens, _rate(price, of, factor)) for of, tokens in classes(usage).items())
@@ -77,13 +78,20 @@ def classes(usage: Usage) -> dict[TokenClass, int]:
 
 def factor(usage: Usage, factors: Factors) -> Decimal:
     """What the circumstances of the call multiply every rate by."""
-    product = Decimal(1)
+    product = ONE
     for word in WORDS:
-        by_value = factors.get(word, {})
-        product *= Decimal(str(by_value.get(getattr(usage, word), 1)))
+        figure = factors.get(word, {}).get(getattr(usage, word))
+        if figure is not None:
+            product *= _decimal(figure)
     return product
 
 
 def _rate(price: Price | None, of: TokenClass, factor: Decimal) -> Decimal | None:
     figure: float | None = getattr(price, of, None)
-    return None if figure is None else Decimal(str(figure)) * factor
+    return None if figure is None else _decimal(figure) * factor
+
+
+@lru_cache(maxsize=1024)
+def _decimal(figure: float) -> Decimal:
+    """Return the figure as it is written; there are few, and each run needs some."""
+    return Decimal(str(figure))

@@ -29,6 +29,7 @@ Row: TypeAlias = Sequence[Any]
 
 DIGITS = 12
 NOTHING = Usage()
+WRITER = json.JSONEncoder(separators=(",", ":"), default=dict)
 COUNTS = frozenset(field.name for field in fields(Usage))
 
 
@@ -43,7 +44,7 @@ def dollars(units: int | None) -> Decimal | None:
 
 def mapping(value: Mapping[str, object]) -> str | None:
     """JSON of any size of number, which orjson does not do; NULL when there is nothing in it."""
-    return json.dumps(value, separators=(",", ":"), default=dict) if value else None
+    return WRITER.encode(value) if value else None
 
 
 def mapped(text: str | None) -> Any:
