@@ -162,6 +162,8 @@ class LiveRun:
         message = self._gathered.message()
         if self.failure is not None:
             work.run.usage = estimated(work.run.usage, message)
+            if self._logged:  # half an answer is kept: the same turn again would be a second one
+                self.failure.should_retry = False
         cost = cost_of(work.run, self._keeper.price)
         reply = await self._replied(message, cost)
         end = self._end(status, message, cost=cost, reply=reply)

@@ -13,6 +13,7 @@ from claude_gateway.dialects.fields import wrong
 from claude_gateway.dialects.resources import reading
 from claude_gateway.dialects.resources.runs import written
 from claude_gateway.dialects.resources.writing import listed
+from claude_gateway.errors import Conflict
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.gateway import GATEWAY
@@ -68,6 +69,11 @@ async def cancel_run(request: web.Request) -> web.StreamResponse:
     if isinstance(run, LiveRun):
         run.cancel()
         await run.over()
+    elif not run.over:
+        raise Conflict(
+            "The run is at work in another process of the gateway; cancel it there.",
+            code="run_elsewhere",
+        )
     return json_reply(written(_now(run)))
 
 

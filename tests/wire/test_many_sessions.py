@@ -67,6 +67,34 @@ async def test_turns_in_200_sessions_at_once_all_get_their_own_answer() -> None:
         assert stats["total_tokens"] == 15 * LIVE
 
 
+async def test_s18_runs_that_nobody_comes_back_for_stay_under_the_cap() -> None:
+    async with FakeAnthropic() as upstream:
+        upstream.always(Stream([*text_stream("Hel")[:4], Hang()]))
+        env = {
+            "ANTHROPIC_API_KEY": "sk-ant-x",
+            "ANTHROPIC_BASE_URL": upstream.url,
+            "GATEWAY_MAX_LIVE_RUNS": "20",
+        }
+        async with GatewayProcess(env) as gateway:
+            runs: list[str | None] = []
+            refused = 0
+            for n in range(60):
+                async with Connection(gateway.port) as connection:
+                    body = turn(f"s{n}", stream=True)
+                    await connection.send(request("POST", CHAT, body))
+                    head = await connection.head()
+                    refused += head.status == 429
+                    runs.append(head.header("x-run-id"))
+            assert (refused, upstream.open_streams) == (40, 20)
+            last = await ask(gateway.port, "POST", CHAT, turn("one-more"))
+            assert last.json["error"]["code"] == "too_many_runs"
+            assert last.header("retry-after")
+            await ask(gateway.port, "POST", f"/v1/runs/{runs[0]}/cancel")
+            async with Connection(gateway.port) as connection:
+                await connection.send(request("POST", CHAT, turn("again", stream=True)))
+                assert (await connection.head()).status == 200
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 async def test_a_session_at_work_takes_little_memory() -> None:
     async with (
