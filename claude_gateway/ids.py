@@ -40,6 +40,10 @@ class Ids:
         """An id for a message in a session."""
         return f"msg_{self._hex(16)}"
 
+    def execution(self) -> str:
+        """An id for one call of a tool that the gateway makes."""
+        return f"exe_{self._hex(16)}"
+
     def _hex(self, size: int) -> str:
         at = self._at
         if at + size > len(self._pool):

@@ -3,6 +3,7 @@
 from claude_gateway.testing.backends import ModelBackendConformance
 from claude_gateway.testing.process import GatewayDidNotStart, GatewayProcess
 from claude_gateway.testing.stores import StoreConformance
+from claude_gateway.testing.tool_servers import ToolServerConformance
 from claude_gateway.testing.upstream import (
     Cut,
     FakeAnthropic,
@@ -24,5 +25,6 @@ __all__ = [
     "Reply",
     "StoreConformance",
     "Stream",
+    "ToolServerConformance",
     "answering",
 ]

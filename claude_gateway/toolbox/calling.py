@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from claude_gateway import sse
 from claude_gateway.errors import GatewayError
 from claude_gateway.redaction import redacted
-from claude_gateway.schemas import Untold, mistake
 from claude_gateway.tool_servers import ToolServer
 from claude_gateway.toolbox.entries import Entry
 from claude_gateway.types.tools import ToolCall, ToolResult
@@ -26,14 +25,14 @@ async def called(server: ToolServer, entry: Entry, call: ToolCall, timeout_s: fl
 
     Only a cancellation comes through. Arguments are never logged.
     """
-    why = await asyncio.to_thread(unfit, entry, call.arguments)
+    why = await asyncio.to_thread(entry.unfit, call.arguments)
     if why is not None:
         return ToolResult.failed(f"The arguments do not fit the tool's schema: {why}")
     patience = asyncio.timeout(timeout_s)
     try:
         async with patience:
             result = await server.call(entry.tool.name, call)
-        return _decent(result)
+        return decent(result)
     except GatewayError as exc:
         return ToolResult.failed(redacted(exc.message)[:LONGEST_REASON])
     except (Exception, SystemExit) as exc:  # noqa: BLE001  # a stranger's code; see _log
@@ -45,15 +44,7 @@ async def called(server: ToolServer, entry: Entry, call: ToolCall, timeout_s: fl
         return ToolResult.failed(redacted(sse.whole_characters(said))[:LONGEST_REASON])
 
 
-def unfit(entry: Entry, arguments: Mapping[str, object]) -> str | None:
-    """Say why arguments do not fit; None when they do, or when that cannot be told."""
-    try:
-        return mistake(arguments, entry.tool.input_schema)
-    except Untold:
-        return None
-
-
-def _decent(result: object) -> ToolResult:
+def decent(result: object) -> ToolResult:
     """Return a result that can be shown and kept."""
     if not isinstance(result, ToolResult) or not all(map(_is_block, result.content)):
         return ToolResult.failed("The tool gave something that is no result.")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway import sse
-from claude_gateway.schemas import Untold, schema_mistake
+from claude_gateway.schemas import Untold, mistake, schema_mistake
 from claude_gateway.toolbox.names import wire_name
 from claude_gateway.types.tools import Tool
 
@@ -33,6 +33,13 @@ class Entry:
     tool: Tool
     definition: Mapping[str, object]
     digest: str
+
+    def unfit(self, arguments: Mapping[str, object]) -> str | None:
+        """Say why arguments do not fit; None when they do, or when that cannot be told."""
+        try:
+            return mistake(arguments, self.tool.input_schema)
+        except Untold:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from claude_gateway import sse
 from claude_gateway.toolbox.entries import Entry
@@ -34,25 +35,33 @@ class Outcome:
         block: Block = {"type": "tool_result", "tool_use_id": tool_use_id, "content": [*self.shown]}
         return {**block, "is_error": True} if self.result.is_error else block
 
-    def execution(self, id_: str, session_id: str, call: ToolCall) -> ToolExecution:
-        """Return what is kept of it, the whole result included."""
+    def ended(self, execution: ToolExecution) -> ToolExecution:
+        """Return what is kept of the call from now on, the whole result included."""
         result = self.result
         output = {
             "content": result.content,
             "structured_content": result.structured_content,
             "is_error": result.is_error,
         }
-        return ToolExecution(
-            id=id_,
-            session_id=session_id,
-            run_id=call.run_id,
-            tool_name=self.entry.tool.name if self.entry else self.wire_name,
-            server=self.entry.server if self.entry else "",
-            input_params=sse.compact(call.arguments),
+        return replace(
+            execution,
             output=sse.compact(output),
             status="failed" if result.is_error else "completed",
             error_message=result.text[:LONGEST_REASON] if result.is_error else None,
             execution_time_ms=self.duration_ms,
-            created_at=self.began,
             completed_at=self.began + self.duration_ms / 1000,
         )
+
+
+def begun(id_: str, session_id: str, entry: Entry, call: ToolCall) -> ToolExecution:
+    """Return what is kept of a call that is about to be made."""
+    return ToolExecution(
+        id=id_,
+        session_id=session_id,
+        run_id=call.run_id,
+        tool_name=entry.tool.name,
+        server=entry.server,
+        input_params=sse.compact(call.arguments),
+        status="running",
+        created_at=time.time(),
+    )

@@ -12,6 +12,7 @@ from claude_gateway.web import (
     chat,
     chat_status,
     exports,
+    mcp,
     messages,
     models,
     projects,
@@ -78,6 +79,10 @@ ROUTES = (
     Route("GET", "/v1/sessions/{id}/tools", session_tools.list_tools),
     Route("POST", "/v1/sessions/{id}/tools", session_tools.choose_tools),
     Route("PUT", "/v1/sessions/{id}/tools", session_tools.choose_tools),
+    Route("GET", "/v1/mcp/servers", mcp.list_servers),
+    Route("GET", "/v1/mcp/servers/{server_id}/tools", mcp.list_server_tools),
+    Route("GET", "/v1/mcp/tools", mcp.list_tools),
+    Route("POST", "/v1/mcp/tools/call", mcp.call_tool),
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from claude_gateway import NotFound, ServerState, ToolCall, ToolResult, Unavailable
 from claude_gateway.toolbox import Choice, Limits
+from claude_gateway.toolbox.outcomes import begun
 from tests.toolbox.conftest import Scripted, box, tool
 
 
@@ -273,7 +274,10 @@ async def test_what_is_kept_of_a_call_is_whole(call: ToolCall) -> None:
     cut = outcome.block("toolu_1")["content"]
     assert len(cut) == 2  # type: ignore[arg-type]
     assert "4000 more bytes are left out" in str(cut)
-    kept = outcome.execution("e", "s", call)
+    assert outcome.entry is not None
+    before = begun("e", "s", outcome.entry, call)
+    assert (before.status, before.output, before.completed_at) == ("running", None, None)
+    kept = outcome.ended(before)
     assert kept.output == (
         b'{"content":[{"type":"text","text":"%b"}],"structured_content":{"n":1},"is_error":false}'
         % (b"x" * 5000)
@@ -281,14 +285,17 @@ async def test_what_is_kept_of_a_call_is_whole(call: ToolCall) -> None:
     assert (kept.status, kept.error_message, kept.server) == ("completed", None, "s")
     assert (kept.tool_name, kept.run_id, kept.input_params) == ("look", "r", b"{}")
     assert kept.completed_at is not None
-    assert kept.completed_at >= kept.created_at
+    assert kept.completed_at >= outcome.began
 
 
 async def test_a_failure_is_kept_as_one(call: ToolCall) -> None:
-    outcome = await box(s=Scripted()).call("s__ghost", call)
-    kept = outcome.execution("e", "s", call)
-    assert (kept.status, kept.tool_name, kept.server) == ("failed", "s__ghost", "")
-    assert kept.error_message == outcome.result.text
+    async def fail(_call: ToolCall) -> object:
+        return ToolResult.failed("It is closed.")
+
+    outcome = await box(s=Scripted(does=fail)).call("s__look", call)
+    assert outcome.entry is not None
+    kept = outcome.ended(begun("e", "s", outcome.entry, call))
+    assert (kept.status, kept.error_message) == ("failed", "It is closed.")
     assert outcome.block("toolu_1")["is_error"] is True
 
 

@@ -55,7 +55,7 @@ MATRIX: Mapping[str, Try] = {
     "POST /v1/responses/{response_id}/cancel": Try(),
 }
 # Ids that are nobody's.
-OWNED_BY_NOBODY = {"GET /v1/models/{model_id}"}
+OWNED_BY_NOBODY = {"GET /v1/models/{model_id}", "GET /v1/mcp/servers/{server_id}/tools"}
 
 
 @dataclass(frozen=True)

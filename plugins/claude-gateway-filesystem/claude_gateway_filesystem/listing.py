@@ -13,7 +13,7 @@ from claude_gateway_filesystem import arguments
 from claude_gateway_filesystem.places import Project, readable, status
 
 MOST_NAMES = 1000  # that are shown
-MOST_LOOKED_AT = 100_000
+MOST_LOOKED_AT = 20_000
 
 
 def list_directory(project: Project, given: Mapping[str, object]) -> ToolResult:

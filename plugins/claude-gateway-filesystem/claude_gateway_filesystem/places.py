@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from claude_gateway import (
     Conflict,
@@ -28,7 +28,7 @@ from claude_gateway import (
 )
 from claude_gateway_filesystem import arguments
 
-NONBLOCK = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 WHY: Mapping[int, str] = {
     errno.ENOENT: "is not there",
@@ -140,13 +140,23 @@ def read_file(place: Place, largest: int) -> tuple[bytes, os.stat_result]:
         if (found := status(folder, name)) is None:
             place.refuse("is not there")
         check_file(found, place)  # before it is opened: to open a device can do something
-        with os.fdopen(os.open(name, os.O_RDONLY | NONBLOCK, dir_fd=folder), "rb") as file:
-            opened = os.fstat(file.fileno())
-            check_file(opened, place)
-            data = file.read(largest + 1)
+        with opened(folder, name) as file:
+            before, data = os.fstat(file.fileno()), file.read(largest + 1)
     if len(data) > largest:
         place.refuse(f"is larger than the {largest} bytes that are read")
-    return data, opened
+    return data, before
+
+
+@contextmanager
+def opened(folder: int, name: str) -> Iterator[BinaryIO]:
+    """Open a file to read it. Raises OSError, also when it is no ordinary file."""
+    number = os.open(name, os.O_RDONLY | CAREFULLY, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+        yield os.fdopen(number, "rb", closefd=False)
+    finally:
+        os.close(number)
 
 
 def decoded(data: bytes, place: Place) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Mapping
+from io import StringIO
+from itertools import islice
 
 from claude_gateway import ToolResult
 from claude_gateway_filesystem import arguments
 from claude_gateway_filesystem.places import Project, decoded, read_file
 
 MOST_TEXT = 80_000  # bytes; what a model is given at a time
-MOST_LINES = 10_000_000
+MOST_LINES = 1_000_000_000
 
 
 def read_text(project: Project, given: Mapping[str, object]) -> ToolResult:
@@ -20,24 +20,29 @@ def read_text(project: Project, given: Mapping[str, object]) -> ToolResult:
     first = arguments.number(given, "offset", 1, MOST_LINES)
     most = arguments.number(given, "limit", MOST_LINES, MOST_LINES)
     data, _ = read_file(place, project.largest)
-    lines = decoded(data, place).split("\n")
-    if len(lines) > 1 and not lines[-1]:
-        lines.pop()  # what ends with a line break has no line after it
-        lines[-1] += "\n"
-    if first > len(lines):
-        place.refuse(f"has only {len(lines)} lines")
-    text, count = _fitting(lines[first - 1 : first - 1 + most])
-    last = first + count - 1
-    part = {"path": place.shown, "first_line": first, "last_line": last, "lines": len(lines)}
-    if last < len(lines):
-        text += f"\n[Lines {first} to {last} of {len(lines)}. Go on with offset {last + 1}.]"
-    return ToolResult.of(text, part)
+    text = decoded(data, place)
+    total = text.count("\n") + (not text.endswith("\n"))
+    if first > total:
+        place.refuse(f"has only {total} lines")
+    part, count = _fitting(islice(StringIO(text, newline="\n"), first - 1, first - 1 + most))
+    last = first + max(count, 1) - 1
+    if last < total:
+        part += f"[Lines {first} to {last} of {total}. Go on with offset {last + 1}.]"
+    known = {"path": place.shown, "first_line": first, "last_line": last, "lines": total}
+    return ToolResult.of(part, known)
 
 
-def _fitting(lines: Sequence[str]) -> tuple[str, int]:
-    """Return the lines that fit, and how many; one that is too long alone is cut."""
-    ends = list(accumulate(len(line.encode()) + 1 for line in lines))
-    if count := bisect_right(ends, MOST_TEXT):
-        return "\n".join(lines[:count]), count
-    cut = lines[0].encode()[:MOST_TEXT].decode(errors="ignore")
-    return f"{cut}\n[This line is cut: it has {len(lines[0])} characters.]", 1
+def _fitting(lines: Iterable[str]) -> tuple[str, int]:
+    """Return the lines that fit, and how many; the first one is cut if it does not fit alone."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line.encode())
+        if size <= MOST_TEXT:
+            kept.append(line)
+            continue
+        if not kept:
+            cut = line.encode()[:MOST_TEXT].decode(errors="ignore")
+            return f"{cut}\n[This line is cut: it has {len(line.rstrip())} characters.]\n", 1
+        break
+    return "".join(kept), len(kept)

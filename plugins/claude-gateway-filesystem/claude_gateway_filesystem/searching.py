@@ -10,18 +10,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from io import StringIO
 
 from claude_gateway import InvalidRequest, ToolResult
 from claude_gateway_filesystem import arguments
 from claude_gateway_filesystem.listing import names_in
-from claude_gateway_filesystem.places import NONBLOCK, Project, readable, status
+from claude_gateway_filesystem.places import CAREFULLY, Project, opened, readable, status
 
 MOST_RESULTS, USUAL_RESULTS = 1000, 100
 MOST_LOOKED_AT = 100_000  # names
 MOST_SECONDS = 10.0
 DEEPEST = 64
 LONGEST_WORDS, LONGEST_LINE = 200, 300  # characters
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | NONBLOCK
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | CAREFULLY
 # What is made by programs and would fill every search; a search inside of them works.
 LEFT_OUT = frozenset({".git", "node_modules", "__pycache__", ".venv"})
 
@@ -71,21 +72,26 @@ class Walk:
         if not self.words:
             yield {"path": path, "type": "file"}
             return
-        for number, line in enumerate(self._lines(folder, name), 1):
-            if self.words in (line.casefold() if self.ignore_case else line):
+        text = self._text(folder, name)
+        if self.words not in self._folded(text):  # nearly always; to look at lines takes longer
+            return
+        for number, line in enumerate(StringIO(text, newline="\n"), 1):
+            if self.words in self._folded(line):
                 yield {"path": path, "type": "line", "line": number, "text": _cut(line)}
 
-    def _lines(self, folder: int, name: str) -> list[str]:
-        """Return the lines of a text; none of what cannot be read, is too large or is no text."""
+    def _folded(self, text: str) -> str:
+        return text.casefold() if self.ignore_case else text
+
+    def _text(self, folder: int, name: str) -> str:
+        """Return a file's text; nothing of what cannot be read, is too large or is no text."""
         try:
-            with os.fdopen(os.open(name, os.O_RDONLY | NONBLOCK, dir_fd=folder), "rb") as file:
-                found = os.fstat(file.fileno())
-                if not stat.S_ISREG(found.st_mode) or found.st_size > self.project.largest:
-                    return []
+            with opened(folder, name) as file:
+                if os.fstat(file.fileno()).st_size > self.project.largest:
+                    return ""
                 text = file.read(self.project.largest).decode()
         except (OSError, UnicodeDecodeError):
-            return []
-        return [] if "\0" in text else text.split("\n")
+            return ""
+        return "" if "\0" in text else text
 
     def _step(self) -> None:
         self.looked_at += 1

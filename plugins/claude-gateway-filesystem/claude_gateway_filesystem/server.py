@@ -21,7 +21,7 @@ from claude_gateway_filesystem.writing import write_file
 
 Run: TypeAlias = Callable[[Project, Mapping[str, object]], ToolResult]
 
-THREADS = 8
+READERS = 8
 
 READING: Sequence[tuple[Tool, Run]] = (
     (definitions.READ_FILE, read_text),
@@ -44,13 +44,13 @@ class Filesystem:
     description = "Reads, writes and searches the files of a project, inside the workspace only."
     transport = "builtin"
 
-    def __init__(
-        self, root: Path, largest: int, threads: ThreadPoolExecutor, *, read_only: bool = False
-    ) -> None:
+    def __init__(self, root: Path, largest: int, *, read_only: bool = False) -> None:
         self._root = root
         self._largest = largest
-        self._threads = threads
-        self._changing = asyncio.Lock()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="files-read")
+        # One thread, so that of two edits of one file none is lost, not even when the first one
+        # was given up by its caller while it was at work.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="files-write")
         self._reads = {tool.name: run for tool, run in READING}
         self._changes = {} if read_only else {tool.name: run for tool, run in CHANGING}
         offered = READING if read_only else (*READING, *CHANGING)
@@ -66,30 +66,30 @@ class Filesystem:
 
     async def call(self, name: str, call: ToolCall) -> ToolResult:
         """Run a tool in the folder of the call's project."""
+        threads = self._writer if name in self._changes else self._readers
+        run = self._changes.get(name) or self._reads.get(name)
+        if run is None:
+            raise NotFound(f"There is no tool called {name[:100]!r}.")
         project = Project(self._root, call.project_path, self._largest)
-        try:
-            if (run := self._reads.get(name)) is not None:
-                return await self._run(run, project, call)
-            if (run := self._changes.get(name)) is not None:
-                async with self._changing:  # two edits of one file must not lose each other
-                    return await self._run(run, project, call)
-        except GatewayError as exc:
-            return ToolResult.failed(exc.message)
-        raise NotFound(f"There is no tool called {name[:100]!r}.")
-
-    async def _run(self, run: Run, project: Project, call: ToolCall) -> ToolResult:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, run, project, call.arguments)
+            return await loop.run_in_executor(threads, run, project, call.arguments)
+        except GatewayError as exc:
+            return ToolResult.failed(exc.message)
         finally:
             project.stopped.set()
+
+    def close(self) -> None:
+        """Let go of the threads. What is being written is written; nothing new is begun."""
+        for threads in (self._readers, self._writer):
+            threads.shutdown(cancel_futures=True)
 
 
 @contextmanager
 def open_filesystem(root: Path, largest: int, *, read_only: bool = False) -> Iterator[Filesystem]:
     """Serve the files below `root`; `largest` is in bytes."""
-    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="filesystem")
+    server = Filesystem(root, largest, read_only=read_only)
     try:
-        yield Filesystem(root, largest, threads, read_only=read_only)
+        yield server
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        server.close()

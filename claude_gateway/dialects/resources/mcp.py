@@ -1,0 +1,74 @@
+"""Tool servers and their tools as clients read them, and calls as clients write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from claude_gateway.dialects.fields import optional, required
+from claude_gateway.dialects.session_fields import an_id
+from claude_gateway.tool_servers import ToolServer
+from claude_gateway.toolbox import Entry, Outcome, Shelf
+from claude_gateway.types.tools import ServerState
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """A call that no model asks for; it may belong to a session or a project."""
+
+    server: str
+    tool: str
+    arguments: Mapping[str, object]
+    session_id: str | None
+    project_id: str | None
+
+
+def read_call(fields: Mapping[str, object]) -> AskedCall:
+    """Read a call. Raises InvalidRequest naming what is wrong."""
+    return AskedCall(
+        required(fields, "server", str),
+        required(fields, "tool", str),
+        optional(fields, "arguments", dict) or {},
+        an_id(fields, "session_id"),
+        an_id(fields, "project_id"),
+    )
+
+
+def written_server(
+    server_id: str, server: ToolServer, state: ServerState, shelf: Shelf
+) -> dict[str, object]:
+    """Describe a server: how it is doing, and which of its tools are not offered."""
+    return {
+        "id": server_id,
+        "name": server.title,
+        "description": server.description,
+        "status": state.status,
+        "reason": state.reason or None,
+        "transport": server.transport,
+        "tool_count": len(shelf.entries),
+        "quarantined": [{"name": one.name, "reason": one.reason} for one in shelf.quarantined],
+    }
+
+
+def written_tool(entry: Entry) -> dict[str, object]:
+    """Describe a tool of a server that is known."""
+    tool = entry.tool
+    return {
+        "name": tool.name,
+        "title": tool.title or tool.name,
+        "description": tool.description,
+        "input_schema": tool.input_schema,
+        "annotations": tool.annotations,
+    }
+
+
+def written_outcome(entry: Entry, outcome: Outcome) -> dict[str, object]:
+    """What a tool gave, whole; a tool that failed says why in its content."""
+    return {
+        "server": entry.server,
+        "tool": entry.tool.name,
+        "content": outcome.result.content,
+        "structured_content": outcome.result.structured_content,
+        "is_error": outcome.result.is_error,
+        "duration_ms": outcome.duration_ms,
+    }

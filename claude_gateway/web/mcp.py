@@ -1,0 +1,91 @@
+"""/v1/mcp: the tools that this gateway runs. Servers come from its operator, never over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from aiohttp import web
+
+from claude_gateway.conversations.tool_calls import KeptCalls, session_choice
+from claude_gateway.dialects.fields import parse_object, wrong
+from claude_gateway.dialects.resources import mcp
+from claude_gateway.toolbox import Entry, Outcome
+from claude_gateway.types.resources import DEFAULT_PROJECT, Session
+from claude_gateway.types.tools import ToolCall
+from claude_gateway.web.bodies import read_json_body
+from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.keeping import owner_of, project_of, store_of
+from claude_gateway.web.replies import json_reply
+
+
+async def list_servers(request: web.Request) -> web.StreamResponse:
+    """List all tool servers, also those that do not work."""
+    toolbox = request.app[GATEWAY].toolbox
+    shelves = await asyncio.gather(*map(toolbox.shelf, toolbox.servers))
+    listed = zip(toolbox.servers.items(), shelves, strict=True)
+    servers = [mcp.written_server(i, s, toolbox.state(i), shelf) for (i, s), shelf in listed]
+    return json_reply({"servers": servers})
+
+
+async def list_server_tools(request: web.Request) -> web.StreamResponse:
+    """List the tools of one server, by their own names."""
+    id_ = request.match_info["server_id"]
+    shelf = await request.app[GATEWAY].toolbox.shelf(id_)
+    return json_reply({"server_id": id_, "tools": [mcp.written_tool(e) for e in shelf.entries]})
+
+
+async def list_tools(request: web.Request) -> web.StreamResponse:
+    """List the tools of all servers, with the names that models know them by."""
+    entries = await request.app[GATEWAY].toolbox.entries()
+    tools = [
+        {"server_id": e.server, "wire_name": e.wire_name, **mcp.written_tool(e)} for e in entries
+    ]
+    return json_reply({"tools": tools})
+
+
+async def call_tool(request: web.Request) -> web.StreamResponse:
+    """Call a tool, in a session if one is named. One that fails is an answer, too."""
+    asked = mcp.read_call(parse_object(await read_json_body(request)))
+    toolbox = request.app[GATEWAY].toolbox
+    session = await _session(request, asked)
+    choices = () if session is None else (session_choice(session),)
+    entry = await toolbox.named(asked.server, asked.tool, *choices)
+    project_id = session.project_id if session else asked.project_id or DEFAULT_PROJECT
+    call = ToolCall(
+        asked.arguments,
+        owner_of(request),
+        asked.session_id,
+        project_id,
+        await _path(request, project_id, named=asked.project_id is not None),
+    )
+    outcome = await _called(request, session, entry, call)
+    return json_reply(mcp.written_outcome(entry, outcome))
+
+
+async def _session(request: web.Request, asked: mcp.AskedCall) -> Session | None:
+    if asked.session_id is None:
+        return None
+    session = await store_of(request).get_session(owner_of(request), asked.session_id)
+    if asked.project_id not in (None, session.project_id):
+        wrong("project_id", "is not the project of the session")
+    return session
+
+
+async def _path(request: web.Request, project_id: str, *, named: bool) -> str:
+    """Return the project's folder. A gateway that keeps nothing has the whole workspace only."""
+    if request.app[GATEWAY].store is None and not named:
+        return ""
+    return (await project_of(request, project_id)).path
+
+
+async def _called(
+    request: web.Request, session: Session | None, entry: Entry, call: ToolCall
+) -> Outcome:
+    gateway = request.app[GATEWAY]
+    id_ = gateway.ids.execution()
+    call = replace(call, id=id_)
+    if session is None:
+        return await gateway.toolbox.call(entry.wire_name, call)
+    kept = KeptCalls(store_of(request), gateway.toolbox, session.owner, session.id)
+    return await kept.call(id_, entry, call)
