@@ -32,7 +32,7 @@ from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.standins import stand_ins
-from claude_gateway.web.turns import Wish, opening_of, record_of, start_of, the_runs
+from claude_gateway.web.turns import Wish, begun, opening_of, record_of, start_of
 from claude_gateway.web.wanted import Wanted
 
 
@@ -125,7 +125,7 @@ class KeptTurn(ABC):
         others = stand_ins(self.request, resolved, wanted.of)
         batches = self.gateway.engine.stream(resolved.backend, call, run, others)
         work = self.work(run, batches, wanted, joined.session if joined is not None else None)
-        return await the_runs(self.request).begin(start, work, claim)
+        return await begun(self.request, start, work, claim)
 
     async def _opening(self) -> Opening | None:
         if self.about.session_id is None:

@@ -36,12 +36,12 @@ from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.native_calls import call_of, others_of
 from claude_gateway.web.turns import (
     Wish,
+    begun,
     named,
     opening_of,
     record_of,
     serve_turn,
     start_of,
-    the_runs,
 )
 
 
@@ -69,7 +69,6 @@ class _NativeTurn:
 
     async def begin(self, claim: Claim | None, wish: Wish) -> LiveRun | RunRecord:
         """Store the start of the turn, and let it run."""
-        runs = the_runs(self._request)
         resolved = self._gateway.catalogue.resolve(self._asked.model)
         run = begin_run(self._request, resolved, stream=self._asked.stream)
         self.headers |= notes(resolved)
@@ -83,7 +82,7 @@ class _NativeTurn:
             call = self._with_history(call, opening, joined, resolved)
         record = record_of(self._request, run, wish, kept.ANTHROPIC, joined)
         start = start_of(record, opening, joined, wish.replay(self._request, run.id))
-        return await runs.begin(start, self._work(run, resolved, call), claim)
+        return await begun(self._request, start, self._work(run, resolved, call), claim)
 
     def _joined(self, opening: Opening, resolved: Resolved) -> Joined:
         """Let the request join the session; with other tools than before, thinking is left out."""

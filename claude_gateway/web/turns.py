@@ -16,7 +16,7 @@ from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.errors import Conflict, GatewayError, NotFound, revived
 from claude_gateway.runs import Runs
 from claude_gateway.runs.claims import Claim
-from claude_gateway.runs.live import LiveRun
+from claude_gateway.runs.live import LiveRun, Work
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Replay, RunRecord, TurnStart
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, REQUEST_ID
@@ -64,6 +64,16 @@ def the_runs(request: web.Request) -> Runs:
     if runs is None:
         raise no_store()
     return runs
+
+
+async def begun(
+    request: web.Request, start: TurnStart, work: Work, claim: Claim | None
+) -> LiveRun | RunRecord:
+    """Store the start of a turn, and let it run; a session that is new is counted soon."""
+    run = await the_runs(request).begin(start, work, claim)
+    if start.new_session:
+        request.app[GATEWAY].session_count.changed()
+    return run
 
 
 async def serve_turn(request: web.Request, wish: Wish) -> web.StreamResponse:

@@ -12,6 +12,10 @@ from claude_gateway.testing.raw import Response, ask
 CHAT = "/v1/chat/completions"
 
 
+def answer_to(words: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": words}]
+
+
 async def test_from_a_project_to_the_end_of_its_session() -> None:
     async with GatewayProcess() as gateway:
 
@@ -49,6 +53,10 @@ async def test_from_a_project_to_the_end_of_its_session() -> None:
         status = (await call("GET", f"{CHAT}/{id_}/status")).json
         assert status["total_tokens"] > 0
         assert status["model"] == session.json["model"]
+        await call("POST", CHAT, {"session_id": "new", "messages": answer_to("Hi")})
+        async with asyncio.timeout(5):
+            while (await call("GET", "/health")).json["active_sessions"] != 2:
+                await asyncio.sleep(0.05)
         listed = (await call("GET", f"/v1/sessions/{id_}/messages")).json
         assert [m["role"] for m in listed["messages"]] == ["user", "assistant"]
         assert (await call("DELETE", f"/v1/sessions/{id_}")).status in (200, 204)
