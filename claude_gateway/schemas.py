@@ -17,6 +17,9 @@ from referencing.exceptions import Unresolvable
 
 MOST_STEPS = 100_000
 DATA = frozenset({"const", "enum", "default", "examples"})
+NAMED_BY_PATTERNS = frozenset(
+    {"patternProperties", "additionalProperties", "unevaluatedProperties"}
+)
 LONGEST_REASON = 300  # characters; the values in it are somebody's
 
 
@@ -40,8 +43,9 @@ def mistake(value: object, schema: Mapping[str, object]) -> str | None:
         Draft202012Validator,
         {key: steps.counted(check) for key, check in Draft202012Validator.VALIDATORS.items()},
     )
-    errors = counted(without_patterns(schema), registry=REGISTRY).iter_errors(value)
     try:
+        tame = _of_one_draft(without_patterns(schema))
+        errors = counted(tame, registry=REGISTRY).iter_errors(value)
         return next((_said(error) for error in errors), None)
     except (Unresolvable, _TooMuch, RecursionError, ValueError, ArithmeticError):
         raise Untold from None
@@ -69,16 +73,29 @@ class _Steps:
 
 def without_patterns(schema: object) -> Any:
     """Return the schema without what depends on regular expressions."""
+    return _pruned(schema, _depends_on_patterns)
+
+
+def _of_one_draft(schema: object) -> Any:
+    """Return the schema without its own word on its draft, which would bring checks uncounted."""
+    return _pruned(schema, lambda key, value, _: key == "$schema" and isinstance(value, str))
+
+
+def _depends_on_patterns(key: str, value: object, beside: Mapping[str, object]) -> bool:
+    if key == "pattern":
+        return isinstance(value, str)
+    return bool(beside.get("patternProperties")) and key in NAMED_BY_PATTERNS
+
+
+def _pruned(schema: object, out: Callable[[str, object, Mapping[str, object]], bool]) -> Any:
     if isinstance(schema, list):
-        return [without_patterns(inner) for inner in schema]
+        return [_pruned(inner, out) for inner in schema]
     if not isinstance(schema, dict):
         return schema
-    named = schema.get("patternProperties")
-    left_out = {"patternProperties", "additionalProperties", "unevaluatedProperties"}
     return {
-        key: value if key in DATA else without_patterns(value)
+        key: value if key in DATA else _pruned(value, out)
         for key, value in schema.items()
-        if not (key == "pattern" and isinstance(value, str)) and not (named and key in left_out)
+        if not out(key, value, schema)
     }
 
 

@@ -12,7 +12,8 @@ class ToolServer(Protocol):
     """Serves tools. Its id, which clients choose it by, is the name of its offer.
 
     A server that was configured and cannot start is offered and opened all the same: its state
-    says `error` and why, and the gateway serves without it.
+    says `error` and why, and the gateway serves without it. Opening waits for nothing that may take
+    long: the state is `starting` meanwhile.
     """
 
     @property

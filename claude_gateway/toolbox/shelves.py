@@ -8,17 +8,20 @@ from collections.abc import Sequence
 
 from claude_gateway.redaction import redacted
 from claude_gateway.tool_servers import ToolServer
-from claude_gateway.toolbox.entries import Entry, Quarantined, checked
+from claude_gateway.toolbox.entries import MOST_TOOLS, Entry, Quarantined, checked
 from claude_gateway.types.tools import ServerState, Tool
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds; a server keeps its list ready
+MOST_KNOWN = 10 * MOST_TOOLS  # names of tools that are remembered of one server
 
 CHANGED = (
     "has changed since it was first seen, so that nobody has agreed to what it says now; look at it, "
     "and restart the gateway to take it as it is"
 )
+
+TOO_MANY = f"is new, and this server has listed {MOST_KNOWN} others before"
 
 
 def state_of(server: ToolServer) -> ServerState:
@@ -71,19 +74,20 @@ class Shelf:
         self, listed: Sequence[Tool], entries: Sequence[Entry], apart: list[Quarantined]
     ) -> None:
         self._seen = tuple(listed)
-        kept = [entry for entry in entries if not self._swapped(entry)]
-        apart += [
-            Quarantined(self._id, entry.tool.name, CHANGED)
-            for entry in entries
-            if self._swapped(entry)
-        ]
-        self.entries, self.quarantined = tuple(kept), tuple(apart)
+        judged = [(entry, self._objection(entry)) for entry in entries]
+        apart += [Quarantined(self._id, e.tool.name, why) for e, why in judged if why is not None]
+        self.entries = tuple(entry for entry, why in judged if why is None)
+        self.quarantined = tuple(apart)
         for one in apart:
             log.warning(
                 "a tool is not offered",
                 extra={"server": one.server, "tool": one.name, "why": one.reason},
             )
 
-    def _swapped(self, entry: Entry) -> bool:
-        first = self._first.setdefault(entry.wire_name, entry.digest)
-        return self._pinned and first != entry.digest
+    def _objection(self, entry: Entry) -> str | None:
+        """Say why a tool that is well described is kept apart all the same."""
+        name, known = entry.wire_name, self._first
+        if name not in known and len(known) >= MOST_KNOWN:
+            return TOO_MANY
+        first = known.setdefault(name, entry.digest)
+        return CHANGED if self._pinned and first != entry.digest else None

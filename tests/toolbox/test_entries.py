@@ -51,6 +51,14 @@ def test_t23_a_bad_tool_is_kept_apart_with_its_reason(bad: object, why: str) -> 
     assert apart.name.isprintable()
 
 
+def test_a_tool_whose_schema_asks_for_too_much_is_kept_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("claude_gateway.schemas.MOST_STEPS", 1)
+    _, (apart,) = checked("s", [tool()])
+    assert apart.reason == "has a schema that asks for too much"
+
+
 def test_a_tool_without_a_type_in_its_schema_takes_an_object() -> None:
     (entry,), _ = checked("s", [tool(schema={})])
     assert entry.tool.input_schema == {"type": "object"}

@@ -123,6 +123,23 @@ async def test_s12_a_tool_that_changes_its_words_is_kept_apart(call: ToolCall) -
     assert await names(toolbox) == ["s__look"]
 
 
+async def test_s18_a_server_that_makes_up_names_is_not_remembered_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("claude_gateway.toolbox.shelves.MOST_KNOWN", 3)
+    server = Scripted()
+    toolbox = box(s=server)
+    for name in "abc":
+        server.listed = [tool(name)]
+        assert await names(toolbox) == [f"s__{name}"]
+    server.listed = [tool("d")]
+    assert await names(toolbox) == []
+    (apart,) = (await toolbox.shelf("s")).quarantined
+    assert "is new, and this server has listed" in apart.reason
+    server.listed = [tool("a")]
+    assert await names(toolbox) == ["s__a"]
+
+
 async def test_s12_an_operator_can_take_tools_as_they_are() -> None:
     server = Scripted()
     toolbox = box(Limits(pinned=False), s=server)

@@ -410,6 +410,25 @@ async def test_what_is_searched_for_is_one_short_line(tools: Tools, key: str, va
     )
 
 
+async def test_what_goes_away_during_a_search_is_left_out(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tools.root / name).touch()
+
+    def look(folder: int, name: str) -> os.stat_result | None:
+        return None if name == "a" else status(folder, name)
+
+    monkeypatch.setattr("claude_gateway_filesystem.searching.status", look)
+    assert await tools.text("search_files") == "[file] b"
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "1", None, 10**20])
+async def test_numbers_are_held_against_their_bounds(tools: Tools, value: object) -> None:
+    why = await tools.refused("list_directory", limit=value)
+    assert why == "limit must be a whole number from 1 to 1000."
+
+
 async def test_long_lines_are_cut_in_results(tools: Tools) -> None:
     (tools.root / "file").write_text("  x" + "y" * 5000)
     assert len(await tools.text("search_files", text="x")) < 400

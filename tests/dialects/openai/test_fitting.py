@@ -29,6 +29,11 @@ def test_an_answer_that_does_not_fit_is_told(text: str) -> None:
     assert fits(text, TREE) == "false"
 
 
+def test_a_schema_may_say_which_draft_it_is() -> None:
+    schema = {"$schema": DRAFT, **TREE}
+    assert (fits('{"n":1}', schema), fits('{"n":0}', schema)) == ("true", "false")
+
+
 def test_any_json_fits_no_schema() -> None:
     assert (fits("5", {}), fits("five", {})) == ("true", "false")
 
@@ -52,9 +57,12 @@ def test_a_property_may_be_called_pattern() -> None:
     assert (fits('{"pattern":"a"}', schema), fits('{"pattern":5}', schema)) == ("true", "false")
 
 
-def doubling(depth: int) -> dict[str, Any]:
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def doubling(depth: int, **more: object) -> dict[str, Any]:
     """A small schema that takes 2 ** depth steps."""
-    steps = {f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 2} for i in range(depth)}
+    steps = {f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i + 1}"}] * 2, **more} for i in range(depth)}
     return {"$defs": {**steps, f"a{depth}": {}}, "$ref": "#/$defs/a0"}
 
 
@@ -63,6 +71,8 @@ def doubling(depth: int) -> dict[str, Any]:
     [
         ("1", {"$ref": "#"}),
         ("1", doubling(40)),
+        ("1", doubling(40, **{"$schema": DRAFT})),
+        ("1", doubling(40, **{"$schema": "http://json-schema.org/draft-07/schema#"})),
         ("1", {"$ref": "https://example.org/schema"}),
         ("1", {"$ref": "#/$defs/ghost"}),
         ("1", {"$id": "http://[", "$ref": "x"}),
