@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,7 +16,7 @@ from claude_gateway import PluginError
 from claude_gateway_sqlite.procedures import PROCEDURES
 from claude_gateway_sqlite.readers import BUSY_SECONDS, address
 from claude_gateway_sqlite.schema import APPLICATION, MIGRATIONS, statements
-from claude_gateway_sqlite.troubles import at_the_start
+from claude_gateway_sqlite.troubles import at_the_start, code_of
 
 Synchronous: TypeAlias = Literal["full", "normal"]
 
@@ -23,6 +25,7 @@ SYNCHRONOUS: dict[Synchronous, str] = {
     "normal": "PRAGMA synchronous = NORMAL",
 }
 VERSION = "PRAGMA user_version"
+AGAIN = 0.02  # seconds
 WRITING = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
@@ -76,11 +79,25 @@ async def migrate(file: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
         before = await number(db, VERSION)
         await _check(db, file, before, len(migrations))
         if before != len(migrations):
-            await db.execute_fetchall("PRAGMA journal_mode = WAL")
+            await _log_ahead(db)
         if 0 < before < len(migrations):
             await copy_before(file, len(migrations))
         while await _step(db, file, migrations):
             pass
+
+
+async def _log_ahead(db: aiosqlite.Connection) -> None:
+    """Switch to WAL. Where others do so at the same moment, SQLite says so without waiting."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            await db.execute_fetchall("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as exc:
+            if code_of(exc) & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(AGAIN)
 
 
 async def _step(db: aiosqlite.Connection, file: Path, migrations: Sequence[str]) -> bool:
