@@ -124,8 +124,8 @@ async def check(gateway: GatewayProcess, turn: Turn, died: float) -> None:
     assert rest.endswith(b"data: [DONE]\n\n")
 
 
-def check_figures(database: Path) -> None:
-    """What the sessions add up to is what the runs used."""
+def check_database(database: Path) -> None:
+    """The file is sound, and every row has what it refers to."""
     with sqlite3.connect(database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert not connection.execute("PRAGMA foreign_key_check").fetchall()
@@ -160,6 +160,6 @@ async def test_what_a_client_was_told_survives_kill_9(tmp_path: Path) -> None:
                 assert stats["total_tokens"] >= 15 * sum(turn.done for turn in turns)
             done += sum(turn.done for turn in turns)
             interrupted += sum(turn.run is not None and not turn.done for turn in turns)
-            check_figures(tmp_path / "data" / "gateway.db")
+            check_database(tmp_path / "data" / "gateway.db")
     print(json.dumps({"crashes": CRASHES, "done": done, "interrupted": interrupted}))  # noqa: T201
     assert interrupted, "no kill met a turn: the test proves nothing"
