@@ -37,7 +37,7 @@ from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import KeepsProjects, KeepsRuns, KeepsSessions, Prunes, Store
-from claude_gateway.tool_servers import ToolServer
+from claude_gateway.tool_servers import HasPrompts, HasResources, SuggestsValues, ToolServer
 from claude_gateway.types.events import (
     Accepted,
     BlockStart,
@@ -57,6 +57,13 @@ from claude_gateway.types.events import (
 from claude_gateway.types.health import Health
 from claude_gateway.types.models import ModelInfo, Price
 from claude_gateway.types.principals import OWNER, Credential, Principal
+from claude_gateway.types.prompts import (
+    Prompt,
+    PromptArgument,
+    PromptResult,
+    Suggestions,
+    Unfinished,
+)
 from claude_gateway.types.rawjson import RawJson
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.resources import (
@@ -72,6 +79,7 @@ from claude_gateway.types.resources import (
 )
 from claude_gateway.types.runs import Run
 from claude_gateway.types.secrets import Secret
+from claude_gateway.types.server_resources import Caller, Resource, ResourceTemplate
 from claude_gateway.types.tools import (
     Progress,
     ServerState,
@@ -94,6 +102,7 @@ __all__ = [
     "Authenticator",
     "BlockStart",
     "BlockStop",
+    "Caller",
     "Completes",
     "Conflict",
     "CountsTokens",
@@ -102,6 +111,8 @@ __all__ = [
     "Events",
     "Forbidden",
     "GatewayError",
+    "HasPrompts",
+    "HasResources",
     "Health",
     "HealthCheck",
     "InputDelta",
@@ -133,11 +144,16 @@ __all__ = [
     "Principal",
     "Progress",
     "Project",
+    "Prompt",
+    "PromptArgument",
+    "PromptResult",
     "Prunes",
     "RateLimited",
     "RawJson",
     "Replay",
     "ReportsHealth",
+    "Resource",
+    "ResourceTemplate",
     "Run",
     "RunEnd",
     "RunRecord",
@@ -153,6 +169,8 @@ __all__ = [
     "StorageFull",
     "Store",
     "StreamsBatches",
+    "Suggestions",
+    "SuggestsValues",
     "Tally",
     "TextDelta",
     "ThinkingDelta",
@@ -164,6 +182,7 @@ __all__ = [
     "TurnStart",
     "Unauthorized",
     "Unavailable",
+    "Unfinished",
     "UpstreamError",
     "UpstreamTimeout",
     "Usage",

@@ -1,10 +1,15 @@
-"""What serves tools."""
+"""What serves tools, and what else a server of tools may have.
+
+An optional ability is a Protocol of its own: the gateway looks for it once, at the start.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
+from claude_gateway.types.prompts import Prompt, PromptResult, Suggestions, Unfinished
+from claude_gateway.types.server_resources import Caller, Resource, ResourceTemplate
 from claude_gateway.types.tools import ServerState, Tool, ToolCall, ToolResult
 
 
@@ -51,4 +56,55 @@ class ToolServer(Protocol):
         Calls run side by side. When the caller leaves or time is up the call is cancelled: it must
         end within a second, and let go of what it holds.
         """
+        ...
+
+
+@runtime_checkable
+class HasResources(Protocol):
+    """A tool server that has resources to read as well.
+
+    Lists are those of now, for this caller, and are kept ready: a server that turns out to have none
+    gives empty ones. All three raise a GatewayError when they cannot answer, and are bounded in time.
+    """
+
+    async def resources(self, caller: Caller) -> Sequence[Resource]:
+        """Return what can be listed one by one."""
+        ...
+
+    async def resource_templates(self, caller: Caller) -> Sequence[ResourceTemplate]:
+        """Return the patterns of what cannot."""
+        ...
+
+    async def read_resource(self, uri: str, caller: Caller) -> Sequence[Mapping[str, object]]:
+        """Return MCP's contents: each with its `uri`, maybe a `mimeType`, and `text` or `blob` (base64).
+
+        The URI is one of this server's own, listed or not. Raises NotFound for one it does not have.
+        """
+        ...
+
+
+@runtime_checkable
+class HasPrompts(Protocol):
+    """A tool server that has prompts as well; what is said of resources is true of them, too."""
+
+    async def prompts(self, caller: Caller) -> Sequence[Prompt]:
+        """Return the prompts as they are now."""
+        ...
+
+    async def get_prompt(
+        self, name: str, arguments: Mapping[str, str], caller: Caller
+    ) -> PromptResult:
+        """Return a prompt, filled in.
+
+        Raises NotFound for one it does not have, InvalidRequest for arguments that do not fit.
+        """
+        ...
+
+
+@runtime_checkable
+class SuggestsValues(Protocol):
+    """A tool server that helps with the arguments of its prompts and templates."""
+
+    async def suggest(self, unfinished: Unfinished, caller: Caller) -> Suggestions:
+        """Return what the argument may become. Raises NotFound for a prompt that it does not have."""
         ...

@@ -2,6 +2,7 @@
 
 from claude_gateway.testing.backends import ModelBackendConformance
 from claude_gateway.testing.process import GatewayDidNotStart, GatewayProcess
+from claude_gateway.testing.server_extras import PromptsConformance, ResourcesConformance
 from claude_gateway.testing.stores import StoreConformance
 from claude_gateway.testing.tool_servers import ToolServerConformance
 from claude_gateway.testing.upstream import (
@@ -21,8 +22,10 @@ __all__ = [
     "GatewayProcess",
     "Hang",
     "ModelBackendConformance",
+    "PromptsConformance",
     "Received",
     "Reply",
+    "ResourcesConformance",
     "StoreConformance",
     "Stream",
     "ToolServerConformance",

@@ -12,13 +12,24 @@ from claude_gateway.tool_servers import ToolServer
 from claude_gateway.toolbox.calling import called
 from claude_gateway.toolbox.choices import Choice
 from claude_gateway.toolbox.entries import Entry, Quarantined
+from claude_gateway.toolbox.extras import Extras
 from claude_gateway.toolbox.outcomes import Outcome
 from claude_gateway.toolbox.shelves import Shelf, state_of
 from claude_gateway.toolbox.showing import Block, shown
 from claude_gateway.types.health import Health
 from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
 
-__all__ = ["Block", "Choice", "Entry", "Limits", "Outcome", "Quarantined", "Shelf", "Toolbox"]
+__all__ = [
+    "Block",
+    "Choice",
+    "Entry",
+    "Extras",
+    "Limits",
+    "Outcome",
+    "Quarantined",
+    "Shelf",
+    "Toolbox",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,7 @@ class Toolbox:
     def __init__(self, servers: Mapping[str, ToolServer], limits: Limits | None = None) -> None:
         self.servers = dict(sorted(servers.items()))
         self._limits = limits or Limits()
+        self.extras = Extras(self.servers, self._limits.timeout)
         self._shelves = {
             id_: Shelf(id_, server, pinned=self._limits.pinned)
             for id_, server in self.servers.items()

@@ -28,3 +28,7 @@ class Choice:
         if self.servers is not None and entry.server not in self.servers:
             return False
         return self.tools is None or not self.tools.isdisjoint((entry.wire_name, entry.tool.name))
+
+    def allows_server(self, server_id: str) -> bool:
+        """Whether what a server has besides tools may be used; who names tools wants only those."""
+        return self.tools is None and (self.servers is None or server_id in self.servers)
