@@ -64,6 +64,7 @@ def register_health_checks(settings: Settings) -> Sequence[Offer[HealthCheck]]: 
 def register_commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
     """Return commands to add to `claude-gateway`.
 
+    A `click.Group` adds its commands to a group of the same name that is there, such as `mcp`.
     `click.pass_obj` hands a command a function that reads the settings, checks them and returns
     them as Settings. A SettingsError or PluginError that a command raises is told in one sentence.
     """

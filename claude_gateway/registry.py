@@ -61,13 +61,12 @@ async def open_registry(
         )
 
         async def open_all(hook: str) -> list[tuple[str, object]]:
-            return [
-                (offer.name, await _open(stack, plugins, name, offer, open_timeout))
-                for name, offer in _offers(plugins, hook, settings)
-            ]
+            return await _open_all(stack, plugins, settings, hook, open_timeout)
 
         observers = await open_all("register_observers")
-        tool_servers = await open_all("register_tool_servers")
+        tool_servers = await stack.enter_async_context(
+            open_tool_servers(plugins, settings, open_timeout=open_timeout)
+        )
         authenticators = await open_all("register_authenticators")
         backends = cast("dict[str, ModelBackend]", dict(await open_all("register_model_backends")))
         checks = cast("dict[str, HealthCheck]", dict(await open_all("register_health_checks")))
@@ -81,7 +80,7 @@ async def open_registry(
             tuple(cast("Observer", o) for _, o in observers),
             checks,
             kept,
-            {name: _tool_server(name, server) for name, server in tool_servers},
+            tool_servers,
         )
 
 
@@ -93,6 +92,17 @@ async def open_store(
     async with AsyncExitStack() as stack:
         chosen = choose_store(plugins, settings, wanted)
         yield None if chosen is None else await _open(stack, plugins, *chosen, open_timeout)
+
+
+@asynccontextmanager
+async def open_tool_servers(
+    plugins: Plugins, settings: Settings, *, open_timeout: float = 30
+) -> AsyncGenerator[dict[str, ToolServer]]:
+    """Open the tool servers alone, as `open_registry` would."""
+    async with AsyncExitStack() as stack:
+        hook = "register_tool_servers"
+        opened = await _open_all(stack, plugins, settings, hook, open_timeout)
+        yield {name: _tool_server(name, server) for name, server in opened}
 
 
 def choose_store(
@@ -169,6 +179,15 @@ def _offers(plugins: Plugins, hook: str, settings: Settings) -> Sequence[tuple[s
         owner[thing.name] = name
         offers.append((name, thing))
     return offers
+
+
+async def _open_all(
+    stack: AsyncExitStack, plugins: Plugins, settings: Settings, hook: str, timeout_s: float
+) -> list[tuple[str, object]]:
+    return [
+        (offer.name, await _open(stack, plugins, name, offer, timeout_s))
+        for name, offer in _offers(plugins, hook, settings)
+    ]
 
 
 async def _open(

@@ -7,7 +7,9 @@ import sys
 import click
 
 from claude_gateway.cli.environment import environment
+from claude_gateway.cli.groups import together
 from claude_gateway.cli.inspect import check_config, plugins, settings_page
+from claude_gateway.cli.mcp import mcp
 from claude_gateway.cli.projects import projects
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.sessions import sessions
@@ -18,13 +20,19 @@ from claude_gateway.version import __version__
 
 
 class _Commands(click.Group):
-    """The built-in commands, and those of plugins, which are only asked when one is missing."""
+    """The built-in commands, and those of plugins, who are not asked where they cannot add."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, cmd_name) or _from_plugins().get(cmd_name)
+        own = super().get_command(ctx, cmd_name)
+        if own is not None and not isinstance(own, click.Group):
+            return own
+        return self._all().get(cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_from_plugins()})
+        return sorted(self._all())
+
+    def _all(self) -> dict[str, click.Command]:
+        return together(self.commands, load_plugins(environment({})))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +45,7 @@ def cli(ctx: click.Context) -> None:
     )
 
 
-for _command in (serve, projects, sessions, plugins, check_config, settings_page):
+for _command in (serve, projects, sessions, mcp, plugins, check_config, settings_page):
     cli.add_command(_command)
 
 
@@ -56,8 +64,3 @@ def main() -> None:
 
 def _settings() -> Settings:
     return prepare({})[0]
-
-
-def _from_plugins() -> dict[str, click.Command]:
-    found = load_plugins(environment({})).ask("register_commands")
-    return {c.name: c for _, c in found if isinstance(c, click.Command) and c.name}

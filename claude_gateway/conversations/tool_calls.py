@@ -10,18 +10,14 @@ from dataclasses import dataclass, replace
 from claude_gateway.errors import GatewayError
 from claude_gateway.stores import Store
 from claude_gateway.toolbox import Choice, Entry, Outcome, Toolbox
+from claude_gateway.toolbox.choices import session_choice
 from claude_gateway.toolbox.outcomes import begun
-from claude_gateway.types.resources import Session, ToolExecution
+from claude_gateway.types.resources import ToolExecution
 from claude_gateway.types.tools import ToolCall
 
 log = logging.getLogger(__name__)
 
 STOPPED = "It was stopped before it ended; what it has done by then is done."
-
-
-def session_choice(session: Session) -> Choice:
-    """Return what a session lets be used."""
-    return Choice.of(session.enabled_servers, session.enabled_tools)
 
 
 @dataclass(frozen=True, slots=True)

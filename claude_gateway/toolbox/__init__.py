@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from claude_gateway.errors import NotFound
 from claude_gateway.tool_servers import ToolServer
 from claude_gateway.toolbox.calling import called
-from claude_gateway.toolbox.choices import Choice
+from claude_gateway.toolbox.choices import Choice, choices_of
 from claude_gateway.toolbox.entries import Entry, Quarantined
 from claude_gateway.toolbox.extras import Extras
 from claude_gateway.toolbox.outcomes import Outcome
@@ -22,6 +22,7 @@ from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
 __all__ = [
     "Block",
     "Choice",
+    "Display",
     "Entry",
     "Extras",
     "Limits",
@@ -29,6 +30,7 @@ __all__ = [
     "Quarantined",
     "Shelf",
     "Toolbox",
+    "choices_of",
 ]
 
 
@@ -42,6 +44,17 @@ class Limits:
     timeout: float = 60.0
     shown: int = 100_000
     pinned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """What somebody may see of a server: how it is doing, and those of its tools they may use."""
+
+    id: str
+    server: ToolServer
+    state: ServerState
+    entries: Sequence[Entry]
+    quarantined: Sequence[Quarantined]
 
 
 class Toolbox:
@@ -73,6 +86,20 @@ class Toolbox:
         shelf = self._shelves[server_id]
         await shelf.look()
         return shelf
+
+    async def display(self, server_id: str, *choices: Choice) -> Display:
+        """Return what all choices let be seen of a server. Raises NotFound when that is nothing."""
+        server = self._server(server_id)
+        if not all(choice.reaches(server_id) for choice in choices):
+            raise _no_server(server_id)
+        shelf = await self.shelf(server_id)
+        allowed = [entry for entry in shelf.entries if _allowed(entry, choices)]
+        return Display(server_id, server, state_of(server), allowed, shelf.quarantined)
+
+    async def displays(self, *choices: Choice) -> list[Display]:
+        """Return what all choices let be seen of all servers."""
+        seen = [id_ for id_ in self.servers if all(choice.reaches(id_) for choice in choices)]
+        return await asyncio.gather(*(self.display(id_, *choices) for id_ in seen))
 
     async def entries(self, *choices: Choice) -> list[Entry]:
         """Return the tools that all choices allow, by their names on the wire."""
@@ -117,15 +144,23 @@ class Toolbox:
     def _server(self, server_id: str) -> ToolServer:
         server = self.servers.get(server_id)
         if server is None:
-            raise NotFound(f"There is no tool server called {server_id[:100]!r}.")
+            raise _no_server(server_id)
         return server
 
 
 async def _entries(shelves: Sequence[Shelf], choices: Sequence[Choice]) -> list[Entry]:
     await asyncio.gather(*(shelf.look() for shelf in shelves))
     found = [entry for shelf in shelves for entry in shelf.entries]
-    allowed = [entry for entry in found if all(choice.allows(entry) for choice in choices)]
+    allowed = [entry for entry in found if _allowed(entry, choices)]
     return sorted(allowed, key=lambda entry: entry.wire_name)
+
+
+def _allowed(entry: Entry, choices: Sequence[Choice]) -> bool:
+    return all(choice.allows(entry) for choice in choices)
+
+
+def _no_server(server_id: str) -> NotFound:
+    return NotFound(f"There is no tool server called {server_id[:100]!r}.")
 
 
 def _unknown(name: str) -> NotFound:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from claude_gateway.toolbox.entries import Entry
+from claude_gateway.types.principals import Principal
+from claude_gateway.types.resources import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,29 @@ class Choice:
             None if tools is None else frozenset(tools),
         )
 
+    def reaches(self, server_id: str) -> bool:
+        """Whether anything of this server may be used."""
+        return self.servers is None or server_id in self.servers
+
     def allows(self, entry: Entry) -> bool:
         """Whether this tool may be used."""
-        if self.servers is not None and entry.server not in self.servers:
+        if not self.reaches(entry.server):
             return False
         return self.tools is None or not self.tools.isdisjoint((entry.wire_name, entry.tool.name))
 
     def allows_server(self, server_id: str) -> bool:
         """Whether what a server has besides tools may be used; who names tools wants only those."""
-        return self.tools is None and (self.servers is None or server_id in self.servers)
+        return self.tools is None and self.reaches(server_id)
+
+
+def choices_of(
+    principal: Principal, session: Session | None = None, *asked: Choice
+) -> tuple[Choice, ...]:
+    """Return all that have a say in which tools may be used: who asks, the session, the request."""
+    own = Choice(principal.tool_servers, principal.tools)
+    return (own, *(() if session is None else (session_choice(session),)), *asked)
+
+
+def session_choice(session: Session) -> Choice:
+    """Return what a session lets be used."""
+    return Choice.of(session.enabled_servers, session.enabled_tools)

@@ -36,13 +36,17 @@ class Principal:
 
     `upstream_key` is set for callers who bring their own upstream key: their calls are made, and
     paid for, with it. `on_disconnect` is what becomes of their answers when the connection breaks
-    and the request does not say; None is the gateway's own rule.
+    and the request does not say; None is the gateway's own rule. `tool_servers` and `tools` are what
+    they may use of the tools that the gateway runs, by ids of servers and names of tools, on the wire
+    or their server's; None is all.
     """
 
     id: str
     name: str
     upstream_key: Secret | None = field(default=None, repr=False)
     on_disconnect: Literal["cancel", "detach"] | None = None
+    tool_servers: frozenset[str] | None = None
+    tools: frozenset[str] | None = None
 
 
 OWNER = Principal(OWNER_ID, "local owner")

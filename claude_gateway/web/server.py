@@ -18,7 +18,8 @@ from aiohttp import web
 from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.access.reach import Reach
-from claude_gateway.defaults import fetch_settings, tool_settings
+from claude_gateway.conversations.toolboxes import toolbox_of
+from claude_gateway.defaults import fetch_settings
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
@@ -34,8 +35,6 @@ from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
 from claude_gateway.runs import Limits, Runs
 from claude_gateway.settings import Settings
-from claude_gateway.toolbox import Limits as ToolLimits
-from claude_gateway.toolbox import Toolbox
 from claude_gateway.types.usage import Usage
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import create_app
@@ -65,7 +64,7 @@ def build_gateway(
     said = overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
-    toolbox = _toolbox(settings, registry)
+    toolbox = toolbox_of(settings, registry.tool_servers)
     return Gateway(
         settings=settings,
         catalogue=catalogue,
@@ -92,15 +91,6 @@ def build_gateway(
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, catalogue, factors),
     )
-
-
-def _toolbox(settings: Settings, registry: Registry) -> Toolbox:
-    limits = ToolLimits(
-        settings[tool_settings.TOOL_TIMEOUT],
-        settings[tool_settings.TOOL_RESULT],
-        settings[tool_settings.TOOL_PINS],
-    )
-    return Toolbox(registry.tool_servers, limits)
 
 
 def _runs(

@@ -7,8 +7,16 @@ import logging
 
 import pytest
 
-from claude_gateway import NotFound, ServerState, ToolCall, ToolResult, Unavailable
-from claude_gateway.toolbox import Choice, Limits
+from claude_gateway import (
+    NotFound,
+    Principal,
+    ServerState,
+    Session,
+    ToolCall,
+    ToolResult,
+    Unavailable,
+)
+from claude_gateway.toolbox import Choice, Limits, choices_of
 from claude_gateway.toolbox.outcomes import begun
 from tests.toolbox.conftest import Scripted, box, tool
 
@@ -41,6 +49,23 @@ async def test_s9_choices_only_ever_take_away() -> None:
     assert await names(toolbox, Choice.of(["a"], ["x"]), Choice.of(["b"], None)) == []
     assert await names(toolbox, Choice.of(["ghost"], None)) == []
     assert await names(toolbox, Choice.of([], None)) == []
+
+
+async def test_s9_who_asks_their_session_and_the_request_all_have_a_say() -> None:
+    toolbox = box(a=Scripted([tool("x"), tool("y")]), b=Scripted([tool("x")]))
+    ada = Principal("ada", "Ada", tool_servers=frozenset({"a"}))
+    bob = Principal("bob", "Bob", tools=frozenset({"x"}))
+    session = Session("s", "ada", "default", "m", 0, 0, enabled_tools=("y", "b__x"))
+    assert await names(toolbox, *choices_of(Principal("c", "C"))) == ["a__x", "a__y", "b__x"]
+    assert await names(toolbox, *choices_of(ada)) == ["a__x", "a__y"]
+    assert await names(toolbox, *choices_of(ada, session)) == ["a__y"]
+    assert await names(toolbox, *choices_of(ada, session, Choice.of(["b"], None))) == []
+    assert await names(toolbox, *choices_of(bob, session)) == ["b__x"]
+    assert [display.id for display in await toolbox.displays(*choices_of(ada))] == ["a"]
+    (a, b) = await toolbox.displays(*choices_of(bob))
+    assert [entry.wire_name for entry in (*a.entries, *b.entries)] == ["a__x", "b__x"]
+    with pytest.raises(NotFound):
+        await toolbox.display("b", *choices_of(ada))
 
 
 async def test_s9_a_tool_is_asked_for_again_when_it_is_called(call: ToolCall) -> None:

@@ -11,7 +11,10 @@ import pytest
 from claude_gateway_sqlite import plugin as sqlite
 
 from claude_gateway import (
+    Authenticator,
+    Credential,
     Offer,
+    Principal,
     ServerState,
     Settings,
     StorageFull,
@@ -153,6 +156,62 @@ def failing(app: App, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
         await real(owner, new)
 
     monkeypatch.setattr(store, "add_tool_executions", add)
+
+
+class Keys:
+    """An authenticator with keys by name."""
+
+    def __init__(self, **callers: Principal) -> None:
+        self._callers = callers
+
+    @hookimpl
+    def register_authenticators(self, settings: Settings) -> Sequence[Offer[Authenticator]]:
+        @asynccontextmanager
+        async def opened() -> AsyncGenerator[Authenticator]:
+            yield self
+
+        return [Offer("keys", opened)]
+
+    async def authenticate(self, credential: Credential) -> Principal | None:
+        known = self._callers.items()
+        return next((who for key, who in known if credential.secret.matches(key)), None)
+
+
+KEYS = Keys(
+    ada=Principal("ada", "Ada"),
+    bob=Principal("bob", "Bob", tool_servers=frozenset({"other"})),
+    eve=Principal("eve", "Eve", tools=frozenset({"other"})),
+    mia=Principal("mia", "Mia", tool_servers=frozenset({"door"}), tools=frozenset({"door__wait"})),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "servers", "tools"),
+    [("ada", 1, 1), ("bob", 0, 0), ("eve", 1, 0), ("mia", 1, 1)],
+)
+async def test_s9_a_key_sees_and_calls_its_own_choice_of_tools_only(
+    serving: Serving, scripted: type[Scripted], key: str, servers: int, tools: int
+) -> None:
+    door, headers = Door(), {"x-api-key": key}
+    door.opened.set()
+    async with serving(scripted(), door, KEYS, sqlite) as app:
+        listed = (await app.ask("GET", "/v1/mcp/servers", b"", headers)).json["servers"]
+        every = (await app.ask("GET", "/v1/mcp/tools", b"", headers)).json["tools"]
+        of_one = await app.ask("GET", "/v1/mcp/servers/door/tools", b"", headers)
+        session = (await app.ask("POST", "/v1/sessions", {"tools": None}, headers)).json["id"]
+        calls = [
+            await app.ask("POST", CALL, body, headers)
+            for body in (WAIT, {**WAIT, "session_id": session})
+        ]
+        made = (await app.ask("GET", f"/v1/sessions/{session}/tools", b"", headers)).json["total"]
+    assert [server["tool_count"] for server in listed] == [tools] * servers
+    assert [tool["name"] for tool in every] == ["wait"] * tools
+    if servers:
+        assert len(of_one.json["tools"]) == tools
+    else:
+        refused(of_one, 404)
+    assert [answer.status for answer in calls] == [200 if tools else 404] * 2
+    assert (len(door.calls), made) == (2 * tools, tools)
 
 
 async def test_a_server_that_does_not_work_is_listed_with_its_reason_and_stops_nothing(

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import optional, required
 from claude_gateway.dialects.session_fields import an_id
-from claude_gateway.tool_servers import ToolServer
-from claude_gateway.toolbox import Entry, Outcome, Shelf
-from claude_gateway.types.tools import ServerState
+from claude_gateway.toolbox import Display, Entry, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +32,18 @@ def read_call(fields: Mapping[str, object]) -> AskedCall:
     )
 
 
-def written_server(
-    server_id: str, server: ToolServer, state: ServerState, shelf: Shelf
-) -> dict[str, object]:
+def written_server(display: Display) -> dict[str, object]:
     """Describe a server: how it is doing, and which of its tools are not offered."""
+    server, state = display.server, display.state
     return {
-        "id": server_id,
+        "id": display.id,
         "name": server.title,
         "description": server.description,
         "status": state.status,
         "reason": state.reason or None,
         "transport": server.transport,
-        "tool_count": len(shelf.entries),
-        "quarantined": [{"name": one.name, "reason": one.reason} for one in shelf.quarantined],
+        "tool_count": len(display.entries),
+        "quarantined": [{"name": one.name, "reason": one.reason} for one in display.quarantined],
     }
 
 

@@ -1,0 +1,18 @@
+"""A toolbox as the settings want it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from claude_gateway.defaults import tool_settings as names
+from claude_gateway.settings import Settings
+from claude_gateway.tool_servers import ToolServer
+from claude_gateway.toolbox import Limits, Toolbox
+
+
+def toolbox_of(settings: Settings, servers: Mapping[str, ToolServer]) -> Toolbox:
+    """Put the tools of open servers under one roof."""
+    limits = Limits(
+        settings[names.TOOL_TIMEOUT], settings[names.TOOL_RESULT], settings[names.TOOL_PINS]
+    )
+    return Toolbox(servers, limits)
