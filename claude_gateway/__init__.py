@@ -36,7 +36,14 @@ from claude_gateway.interfaces import (
 from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.settings import Setting, Settings
-from claude_gateway.stores import KeepsProjects, KeepsRuns, KeepsSessions, Prunes, Store
+from claude_gateway.stores import (
+    KeepsPins,
+    KeepsProjects,
+    KeepsRuns,
+    KeepsSessions,
+    Prunes,
+    Store,
+)
 from claude_gateway.tool_servers import HasPrompts, HasResources, SuggestsValues, ToolServer
 from claude_gateway.types.events import (
     Accepted,
@@ -87,6 +94,7 @@ from claude_gateway.types.tools import (
     ToolCall,
     ToolResult,
 )
+from claude_gateway.types.trust import Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
 from claude_gateway.version import __version__
@@ -118,6 +126,7 @@ __all__ = [
     "InputDelta",
     "InternalError",
     "InvalidRequest",
+    "KeepsPins",
     "KeepsProjects",
     "KeepsRuns",
     "KeepsSessions",
@@ -138,6 +147,7 @@ __all__ = [
     "Overloaded",
     "Page",
     "PayloadTooLarge",
+    "Pin",
     "Ping",
     "PluginError",
     "Price",

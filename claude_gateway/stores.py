@@ -1,4 +1,4 @@
-"""What a store implements: where projects, sessions and runs are kept.
+"""What a store implements: where projects, sessions, runs and pins of tools are kept.
 
 Every call names the owner, and nothing of anybody else's is found, changed or revealed: it raises
 NotFound as for what does not exist. A call that changes something returns when it is safe against
@@ -22,6 +22,7 @@ from claude_gateway.types.resources import (
     SessionStats,
     ToolExecution,
 )
+from claude_gateway.types.trust import Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 
 
@@ -182,6 +183,26 @@ class KeepsRuns(Protocol):
         ...
 
 
+class KeepsPins(Protocol):
+    """What tools said when they were first seen, or approved. Nobody owns that but the gateway."""
+
+    async def pinned_digests(self, server: str) -> Mapping[str, str]:
+        """Return the digests of all pins of a server, by tool."""
+        ...
+
+    async def get_pin(self, server: str, tool: str) -> Pin:
+        """Raises NotFound."""
+        ...
+
+    async def add_pins(self, pins: Sequence[Pin]) -> None:
+        """Keep pins of tools that have none; those that are there stay as they are."""
+        ...
+
+    async def replace_pin(self, pin: Pin) -> None:
+        """Keep a pin, also instead of the one that is there."""
+        ...
+
+
 class Prunes(Protocol):
     """Forgets what is old, a bounded number at a time; times are seconds since 1970."""
 
@@ -198,7 +219,7 @@ class Prunes(Protocol):
         ...
 
 
-class Store(KeepsProjects, KeepsSessions, KeepsRuns, Prunes, Protocol):
+class Store(KeepsProjects, KeepsSessions, KeepsRuns, KeepsPins, Prunes, Protocol):
     """All of it. `instance` is what its process writes into the runs that it begins."""
 
     @property

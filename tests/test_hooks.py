@@ -203,7 +203,7 @@ async def test_hook_register_stores_opens_the_one_that_is_chosen(
 async def test_hook_register_tool_servers_adds_tools(
     serving: Serving, scripted: type[Scripted]
 ) -> None:
-    async with serving(Full(scripted())) as app:
+    async with serving(Full(scripted()), GATEWAY_STORE="none") as app:
         toolbox = app.gateway.toolbox
         assert [entry.wire_name for entry in await toolbox.entries()] == ["clock__now"]
         outcome = await toolbox.call("clock__now", ToolCall({}, "ada"))

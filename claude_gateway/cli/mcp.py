@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from claude_gateway.cli.mcp_approve import approve
 from claude_gateway.cli.mcp_call import call_tool
 from claude_gateway.cli.stored import json_option, show_json, shown
 from claude_gateway.cli.tools import Tools, wait_option, with_tools
@@ -30,7 +31,8 @@ def list_servers(*, wait: float, as_json: bool) -> None:
     click.echo("\n\n".join(map(_told, servers)) or "There are no tool servers.")
 
 
-mcp.add_command(call_tool)
+for _command in (call_tool, approve):
+    mcp.add_command(_command)
 
 
 async def _described(tools: Tools) -> list[dict[str, object]]:

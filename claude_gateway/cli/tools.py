@@ -54,7 +54,7 @@ def with_tools(work: Callable[[Tools], Awaitable[T]], patience: float) -> T:
             open_store(plugins, settings, settings[names.STORE]) as store,
             open_tool_servers(plugins, settings) as servers,
         ):
-            toolbox = toolbox_of(settings, servers)
+            toolbox = toolbox_of(settings, servers, store)
             await started(toolbox, patience)
             return await work(Tools(toolbox, store))
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 
 from claude_gateway.defaults import tool_settings as names
 from claude_gateway.settings import Settings
+from claude_gateway.stores import Store
 from claude_gateway.tool_servers import ToolServer
 from claude_gateway.toolbox import Limits, Toolbox
 
 
-def toolbox_of(settings: Settings, servers: Mapping[str, ToolServer]) -> Toolbox:
-    """Put the tools of open servers under one roof."""
+def toolbox_of(
+    settings: Settings, servers: Mapping[str, ToolServer], store: Store | None
+) -> Toolbox:
+    """Put the tools of open servers under one roof; the store remembers what they said before."""
     limits = Limits(
         settings[names.TOOL_TIMEOUT], settings[names.TOOL_RESULT], settings[names.TOOL_PINS]
     )
-    return Toolbox(servers, limits)
+    return Toolbox(servers, limits, store)

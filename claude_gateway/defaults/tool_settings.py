@@ -25,8 +25,8 @@ TOOL_PINS = Setting(
     "GATEWAY_TOOL_PINS",
     flag,
     True,
-    "Keep a tool apart when its server describes it otherwise than when it was first seen, until the "
-    "gateway is started again. false: take it as it is.",
+    "Keep a tool apart when its server describes it otherwise than when it was first seen, until "
+    "somebody approves it. false: take it as it is.",
     SECTION,
 )
 

@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.errors import NotFound
+from claude_gateway.stores import KeepsPins
 from claude_gateway.tool_servers import ToolServer
+from claude_gateway.toolbox.approvals import Approvals, Change
 from claude_gateway.toolbox.calling import called
 from claude_gateway.toolbox.choices import Choice, choices_of
 from claude_gateway.toolbox.entries import Entry, Quarantined
 from claude_gateway.toolbox.extras import Extras
 from claude_gateway.toolbox.outcomes import Outcome
+from claude_gateway.toolbox.pins import MemoryPins, Pins
 from claude_gateway.toolbox.shelves import Shelf, state_of
 from claude_gateway.toolbox.showing import Block, shown
 from claude_gateway.types.health import Health
@@ -21,6 +24,7 @@ from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
 
 __all__ = [
     "Block",
+    "Change",
     "Choice",
     "Display",
     "Entry",
@@ -38,7 +42,7 @@ __all__ = [
 class Limits:
     """Seconds of one call, and bytes of text that a model is given of its result.
 
-    `pinned` keeps tools apart that change while the gateway serves.
+    `pinned` keeps tools apart that have changed, until somebody approves them.
     """
 
     timeout: float = 60.0
@@ -60,14 +64,20 @@ class Display:
 class Toolbox:
     """Finds tools and calls them. Who may use which is asked every time, also when it is called."""
 
-    def __init__(self, servers: Mapping[str, ToolServer], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        servers: Mapping[str, ToolServer],
+        limits: Limits | None = None,
+        pins: KeepsPins | None = None,
+    ) -> None:
+        """What tools said is remembered in `pins`, and without it for as long as this lives."""
         self.servers = dict(sorted(servers.items()))
         self._limits = limits or Limits()
         self.extras = Extras(self.servers, self._limits.timeout)
-        self._shelves = {
-            id_: Shelf(id_, server, pinned=self._limits.pinned)
-            for id_, server in self.servers.items()
-        }
+        keeper = pins or MemoryPins()
+        pinned = {id_: Pins(id_, keeper) for id_ in self.servers if self._limits.pinned}
+        self._shelves = {i: Shelf(i, s, pinned.get(i)) for i, s in self.servers.items()}
+        self.approvals = Approvals(self._shelves, pinned)
 
     def state(self, server_id: str) -> ServerState:
         """Say how a server is doing. Raises NotFound."""

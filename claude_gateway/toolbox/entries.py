@@ -34,6 +34,10 @@ class Entry:
     definition: Mapping[str, object]
     digest: str
 
+    def said(self) -> bytes:
+        """Return what the digest is of, as JSON: what a model, or a program, could act on."""
+        return _said(self.tool)
+
     def unfit(self, arguments: Mapping[str, object]) -> str | None:
         """Say why arguments do not fit; None when they do, or when that cannot be told."""
         try:
@@ -83,8 +87,19 @@ def _entry(server: str, tool: object) -> Entry:
     name = wire_name(server, plain.name)
     told = {key: value for key, value in schema.items() if key not in ALTERNATIVES}
     definition = {"name": name, "description": plain.description, "input_schema": told}
-    said = sse.compact([plain.name, plain.description, schema])
-    return Entry(server, name, plain, definition, hashlib.sha256(said).hexdigest())
+    return Entry(server, name, plain, definition, hashlib.sha256(_said(plain)).hexdigest())
+
+
+def _said(plain: Tool) -> bytes:
+    """The same for the same tool in every process, in whatever order its schemas are written."""
+    said = {
+        "name": plain.name,
+        "description": plain.description,
+        "input_schema": plain.input_schema,
+        "output_schema": plain.output_schema,
+    }
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
 
 
 def _plain(tool: Tool) -> Tool:

@@ -6,22 +6,16 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from claude_gateway.errors import GatewayError
 from claude_gateway.redaction import redacted
 from claude_gateway.tool_servers import ToolServer
-from claude_gateway.toolbox.entries import MOST_TOOLS, Entry, Quarantined, checked
+from claude_gateway.toolbox.entries import Entry, Quarantined, checked
+from claude_gateway.toolbox.pins import Pins
 from claude_gateway.types.tools import ServerState, Tool
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds; a server keeps its list ready
-MOST_KNOWN = 10 * MOST_TOOLS  # names of tools that are remembered of one server
-
-CHANGED = (
-    "has changed since it was first seen, so that nobody has agreed to what it says now; look at it, "
-    "and restart the gateway to take it as it is"
-)
-
-TOO_MANY = f"is new, and this server has listed {MOST_KNOWN} others before"
 
 
 def state_of(server: ToolServer) -> ServerState:
@@ -36,18 +30,22 @@ def state_of(server: ToolServer) -> ServerState:
 class Shelf:
     """Keeps what a server listed while it cannot be asked, and a tool apart that changes its words.
 
-    A tool is taken for what it was when it was first seen: one that says something else later may
-    have been swapped under those who chose it.
+    A tool is taken for what it was when it was first seen, or approved: one that says something else
+    later may have been swapped under those who chose it. `held` are those that are kept apart for
+    this alone.
     """
 
-    def __init__(self, server_id: str, server: ToolServer, *, pinned: bool = True) -> None:
-        """`pinned` keeps tools apart that change."""
+    def __init__(self, server_id: str, server: ToolServer, pins: Pins | None) -> None:
+        """Without `pins` tools may change."""
         self._id = server_id
         self._server = server
-        self._pinned = pinned
+        self._pins = pins
+        self._taking = asyncio.Lock()
         self._seen: tuple[Tool, ...] = ()
-        self._first: dict[str, str] = {}
+        self._good: Sequence[Entry] = ()
+        self._bad: Sequence[Quarantined] = ()
         self.entries: tuple[Entry, ...] = ()
+        self.held: tuple[Entry, ...] = ()
         self.quarantined: tuple[Quarantined, ...] = ()
 
     @property
@@ -58,7 +56,8 @@ class Shelf:
     async def look(self) -> None:
         """Ask the server. What it had before stays when it does not answer."""
         if state_of(self._server).status == "disabled":
-            self._take((), [], [])
+            self._seen = self._good = self._bad = ()
+            self._judge()
             return
         try:
             async with asyncio.timeout(PATIENCE):
@@ -67,27 +66,46 @@ class Shelf:
             why = type(exc).__name__
             log.warning("a tool server did not list", extra={"server": self._id, "error": why})
             return
-        if listed != self._seen:  # in a thread: a thousand schemas take their time
-            self._take(listed, *await asyncio.to_thread(checked, self._id, listed))
+        if listed != self._seen or self._due():
+            await self._take(listed)
 
-    def _take(
-        self, listed: Sequence[Tool], entries: Sequence[Entry], apart: list[Quarantined]
-    ) -> None:
-        self._seen = tuple(listed)
-        judged = [(entry, self._objection(entry)) for entry in entries]
-        apart += [Quarantined(self._id, e.tool.name, why) for e, why in judged if why is not None]
+    def _due(self) -> bool:
+        """Whether somebody may have approved meanwhile what is held; for all else nobody looks."""
+        pins = self._pins
+        return pins is not None and bool(self.held or pins.unkept) and pins.due
+
+    async def _take(self, listed: tuple[Tool, ...]) -> None:
+        async with self._taking:
+            same = listed == self._seen
+            if same and not self._due():  # somebody else has looked meanwhile
+                return
+            # In a thread: a thousand schemas take their time.
+            good, bad = (
+                (self._good, self._bad)
+                if same
+                else await asyncio.to_thread(checked, self._id, listed)
+            )
+            try:
+                if self._pins is not None:
+                    await self._pins.look(good)
+            except GatewayError as exc:
+                why = {"server": self._id, "error": exc.code}
+                log.warning("what was agreed to of tools could not be read", extra=why)
+                return
+            self._seen, self._good, self._bad = listed, good, bad
+            self._judge()
+
+    def _judge(self) -> None:
+        pins, good = self._pins, self._good
+        judged = [(entry, pins.objection(entry) if pins else None) for entry in good]
+        held = [(entry, why) for entry, why in judged if why is not None]
+        apart = [Quarantined(self._id, entry.tool.name, why) for entry, why in held]
+        before = self.quarantined
         self.entries = tuple(entry for entry, why in judged if why is None)
-        self.quarantined = tuple(apart)
-        for one in apart:
+        self.held = tuple(entry for entry, _ in held)
+        self.quarantined = (*self._bad, *apart)
+        for one in self.quarantined if self.quarantined != before else ():
             log.warning(
                 "a tool is not offered",
                 extra={"server": one.server, "tool": one.name, "why": one.reason},
             )
-
-    def _objection(self, entry: Entry) -> str | None:
-        """Say why a tool that is well described is kept apart all the same."""
-        name, known = entry.wire_name, self._first
-        if name not in known and len(known) >= MOST_KNOWN:
-            return TOO_MANY
-        first = known.setdefault(name, entry.digest)
-        return CHANGED if self._pinned and first != entry.digest else None

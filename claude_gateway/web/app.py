@@ -21,6 +21,7 @@ from claude_gateway.web import (
     session_messages,
     session_tools,
     sessions,
+    tool_approvals,
 )
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
@@ -81,6 +82,8 @@ ROUTES = (
     Route("PUT", "/v1/sessions/{id}/tools", session_tools.choose_tools),
     Route("GET", "/v1/mcp/servers", mcp.list_servers),
     Route("GET", "/v1/mcp/servers/{server_id}/tools", mcp.list_server_tools),
+    Route("GET", "/v1/mcp/servers/{server_id}/changes", tool_approvals.list_changes),
+    Route("POST", "/v1/mcp/servers/{server_id}/tools/{tool}/approve", tool_approvals.approve),
     Route("GET", "/v1/mcp/tools", mcp.list_tools),
     Route("POST", "/v1/mcp/tools/call", mcp.call_tool),
 )

@@ -64,7 +64,7 @@ def build_gateway(
     said = overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
-    toolbox = toolbox_of(settings, registry.tool_servers)
+    toolbox = toolbox_of(settings, registry.tool_servers, registry.store)
     return Gateway(
         settings=settings,
         catalogue=catalogue,

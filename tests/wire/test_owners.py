@@ -55,7 +55,12 @@ MATRIX: Mapping[str, Try] = {
     "POST /v1/responses/{response_id}/cancel": Try(),
 }
 # Ids that are nobody's.
-OWNED_BY_NOBODY = {"GET /v1/models/{model_id}", "GET /v1/mcp/servers/{server_id}/tools"}
+OWNED_BY_NOBODY = {
+    "GET /v1/models/{model_id}",
+    "GET /v1/mcp/servers/{server_id}/tools",
+    "GET /v1/mcp/servers/{server_id}/changes",
+    "POST /v1/mcp/servers/{server_id}/tools/{tool}/approve",
+}
 
 
 @dataclass(frozen=True)

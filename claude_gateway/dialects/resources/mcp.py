@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from claude_gateway.dialects.fields import optional, required
+from claude_gateway.dialects.resources.writing import moment
 from claude_gateway.dialects.session_fields import an_id
-from claude_gateway.toolbox import Display, Entry, Outcome
+from claude_gateway.toolbox import Change, Display, Entry, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +71,16 @@ def written_outcome(entry: Entry, outcome: Outcome) -> dict[str, object]:
         "structured_content": outcome.result.structured_content,
         "is_error": outcome.result.is_error,
         "duration_ms": outcome.duration_ms,
+    }
+
+
+def written_change(change: Change) -> dict[str, object]:
+    """Describe a tool that waits for approval: what was agreed to, and what it says now."""
+    before = change.before
+    return {
+        "tool": change.entry.tool.name,
+        "digest": change.entry.digest,
+        "now": orjson.Fragment(change.entry.said()),
+        "before": None if before is None else orjson.Fragment(before.said),
+        "before_at": None if before is None else moment(before.pinned_at),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from claude_gateway.testing.stores.messages import OfMessages
 from claude_gateway.testing.stores.owners import OfOwners
+from claude_gateway.testing.stores.pins import OfPins
 from claude_gateway.testing.stores.projects import OfProjects
 from claude_gateway.testing.stores.pruning import OfPruning
 from claude_gateway.testing.stores.runs import OfRuns
@@ -13,7 +14,7 @@ from claude_gateway.testing.stores.turns import OfTurns
 
 
 class StoreConformance(
-    OfProjects, OfSessions, OfMessages, OfSearch, OfTurns, OfRuns, OfPruning, OfOwners
+    OfProjects, OfSessions, OfMessages, OfSearch, OfTurns, OfRuns, OfPins, OfPruning, OfOwners
 ):
     """The tests that every store must pass.
 

@@ -219,7 +219,21 @@ PRAGMA application_id = 1128757041;
 PRAGMA user_version = 1;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1,)
+V2 = """
+CREATE TABLE pins(
+    ref INTEGER PRIMARY KEY,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    said BLOB NOT NULL,
+    pinned_at REAL NOT NULL,
+    UNIQUE(server, tool)
+) STRICT;
+
+PRAGMA user_version = 2;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2)
 
 
 def statements(script: str) -> list[str]:

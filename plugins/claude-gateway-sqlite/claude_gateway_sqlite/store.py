@@ -13,6 +13,7 @@ from claude_gateway_sqlite.instances import Instances
 from claude_gateway_sqlite.ledger import Ledger
 from claude_gateway_sqlite.messages import Messages
 from claude_gateway_sqlite.opening import Synchronous, for_writing, prepared, private
+from claude_gateway_sqlite.pins import Pins
 from claude_gateway_sqlite.projects import Projects
 from claude_gateway_sqlite.pruning import Pruning
 from claude_gateway_sqlite.readers import Readers
@@ -21,7 +22,7 @@ from claude_gateway_sqlite.sessions import Sessions
 from claude_gateway_sqlite.writer import Writer
 
 
-class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pruning):
+class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Pruning):
     """Everything in one file."""
 
     def __init__(self, writer: Writer, readers: Readers, instances: Instances) -> None:

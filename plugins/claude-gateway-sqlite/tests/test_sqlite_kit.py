@@ -18,6 +18,7 @@ from claude_gateway import (
     Message,
     NotFound,
     Page,
+    Pin,
     RunEnd,
     RunRecord,
     Session,
@@ -112,6 +113,12 @@ class ForgetsOnlyTheName(SqliteStore):
         return session
 
 
+class TakesTheLaterPin(SqliteStore):
+    async def add_pins(self, pins: Sequence[Pin]) -> None:
+        for pin in pins:
+            await self.replace_pin(pin)
+
+
 FAULTS: list[tuple[type[SqliteStore], Test]] = [
     (ShowsRunsOfOthers, lambda s: KIT.test_s8_s9_what_is_anothers_is_not_there(s, "get_run")),
     (
@@ -131,6 +138,7 @@ FAULTS: list[tuple[type[SqliteStore], Test]] = [
     (ReadsFromTheStart, lambda s: KIT.test_events_are_read_from_any_number(s, 4, [5])),
     (FindsEverything, KIT.test_words_are_found_in_titles_and_messages),
     (PrunesWithoutBounds, KIT.test_t31_sessions_are_forgotten_a_bounded_number_at_a_time),
+    (TakesTheLaterPin, KIT.test_s12_a_pin_that_is_there_is_not_taken_away_by_a_later_one),
     (ForgetsOnlyTheName, KIT.test_a_session_comes_back_as_it_was_kept),
 ]
 

@@ -21,16 +21,21 @@ from claude_gateway_sqlite.store import open_store
 from claude_gateway import PluginError
 from claude_gateway.testing.stores.samples import ADA, session
 
-# What a second version could look like: a column, filled from what was there.
-V2 = """
+# What the next version could look like: a column, filled from what was there.
+NOW, NEXT = len(MIGRATIONS), len(MIGRATIONS) + 1
+LATER = f"""
 ALTER TABLE sessions ADD COLUMN shouted TEXT;
 UPDATE sessions SET shouted = upper(title);
-PRAGMA user_version = 2;
+PRAGMA user_version = {NEXT};
 """
-BROKEN = """
+A_SESSION = """
+INSERT INTO sessions(owner, id, project_id, model, title, status, created_at, updated_at)
+VALUES('ada', 's', 'default', 'm', 'kept', 'active', 1.0, 1.0)
+"""
+BROKEN = f"""
 ALTER TABLE sessions ADD COLUMN shouted TEXT;
 UPDATE no_such_table SET x = 1;
-PRAGMA user_version = 2;
+PRAGMA user_version = {NEXT};
 """
 
 
@@ -95,29 +100,43 @@ def test_every_step_says_its_number_and_whose_file_it_is() -> None:
 
 
 def test_every_table_is_strict() -> None:
-    tables = [line for line in statements(MIGRATIONS[0]) if line.startswith("CREATE TABLE")]
+    lines = [line for script in MIGRATIONS for line in statements(script)]
+    tables = [line for line in lines if line.startswith("CREATE TABLE")]
     assert len(tables) > 10
     assert [table for table in tables if "STRICT" not in table.splitlines()[-1]] == []
 
 
 async def test_an_earlier_version_is_copied_and_brought_up_to_date(tmp_path: Path) -> None:
     file = await with_a_session(tmp_path)
-    await migrate(file, (*MIGRATIONS, V2))
+    await migrate(file, (*MIGRATIONS, LATER))
     assert asked(file, "SELECT shouted FROM sessions") == [("KEPT",)]
-    assert asked(file, "PRAGMA user_version") == [(2,)]
-    copy = tmp_path / "gateway.db.before-v2"
+    assert asked(file, "PRAGMA user_version") == [(NEXT,)]
+    copy = tmp_path / f"gateway.db.before-v{NEXT}"
     assert asked(copy, "SELECT title FROM sessions") == [("kept",)]
-    assert asked(copy, "PRAGMA user_version") == [(1,)]
+    assert asked(copy, "PRAGMA user_version") == [(NOW,)]
     assert mode(copy) == 0o600
-    await migrate(file, (*MIGRATIONS, V2))
-    assert sorted(path.name for path in tmp_path.glob("*before*")) == ["gateway.db.before-v2"]
+    await migrate(file, (*MIGRATIONS, LATER))
+    assert sorted(path.name for path in tmp_path.glob("*before*")) == [f"gateway.db.before-v{NEXT}"]
+
+
+async def test_every_earlier_version_opens_with_what_was_in_it(tmp_path: Path) -> None:
+    for version in range(1, NOW):
+        file = tmp_path / str(version) / "gateway.db"
+        private(file)
+        await migrate(file, MIGRATIONS[:version])
+        with closing(sqlite3.connect(file)) as db:
+            db.execute(A_SESSION)
+            db.execute("INSERT INTO session_texts(session) VALUES(1)")
+            db.commit()
+        await with_a_session_there(file.parent)
+        assert asked(file, "PRAGMA user_version") == [(NOW,)]
 
 
 async def test_a_new_database_is_made_in_all_its_steps_without_a_copy(tmp_path: Path) -> None:
     file = tmp_path / "gateway.db"
     private(file)
-    await migrate(file, (*MIGRATIONS, V2))
-    assert asked(file, "PRAGMA user_version") == [(2,)]
+    await migrate(file, (*MIGRATIONS, LATER))
+    assert asked(file, "PRAGMA user_version") == [(NEXT,)]
     assert asked(file, "SELECT shouted FROM sessions") == []
     assert [path.name for path in tmp_path.glob("*before*")] == []
 
@@ -127,9 +146,9 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -
     with pytest.raises(PluginError):
         async with prepared(file, (*MIGRATIONS, BROKEN)):
             pytest.fail("it was opened")
-    assert asked(file, "PRAGMA user_version") == [(1,)]
+    assert asked(file, "PRAGMA user_version") == [(NOW,)]
     await with_a_session_there(tmp_path)
-    await migrate(file, (*MIGRATIONS, V2))  # and once it is mended, it goes on from there
+    await migrate(file, (*MIGRATIONS, LATER))  # and once it is mended, it goes on from there
     assert asked(file, "SELECT shouted FROM sessions") == [("KEPT",)]
 
 
@@ -147,13 +166,15 @@ async def test_a_process_that_dies_while_it_migrates_leaves_a_database_that_work
         "    yield taken(script)[0]\n"
         "    os.kill(os.getpid(), 9)\n"
         "opening.statements = dying\n"
-        f"asyncio.run(opening.migrate(Path(sys.argv[1]), (*MIGRATIONS, {V2!r})))\n"
+        f"asyncio.run(opening.migrate(Path(sys.argv[1]), (*MIGRATIONS, {LATER!r})))\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(file))
     assert await process.wait() == -9
-    assert asked(tmp_path / "gateway.db.before-v2", "SELECT title FROM sessions") == [("kept",)]
+    assert asked(tmp_path / f"gateway.db.before-v{NEXT}", "SELECT title FROM sessions") == [
+        ("kept",)
+    ]
     await with_a_session_there(tmp_path)
-    await migrate(file, (*MIGRATIONS, V2))
+    await migrate(file, (*MIGRATIONS, LATER))
     assert asked(file, "SELECT shouted FROM sessions") == [("KEPT",)]
 
 
@@ -193,7 +214,7 @@ def cut_off(file: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (newer, "was written by a newer version .*format is 99, this version knows 1"),
+        (newer, f"was written by a newer version .*format is 99, this version knows {NOW}"),
         (of_another_program, "is not a database of this gateway; choose another folder"),
         (no_database, "is damaged .*claude-gateway restore FILE"),
         (cut_off, "is damaged .*claude-gateway restore FILE"),
