@@ -37,6 +37,7 @@ from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import (
+    KeepsAudit,
     KeepsPins,
     KeepsProjects,
     KeepsRuns,
@@ -94,7 +95,7 @@ from claude_gateway.types.tools import (
     ToolCall,
     ToolResult,
 )
-from claude_gateway.types.trust import Pin
+from claude_gateway.types.trust import AuditEntry, AuditFilter, Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
 from claude_gateway.version import __version__
@@ -107,6 +108,8 @@ __all__ = [
     "WORKSPACE_DIR",
     "Accepted",
     "Answer",
+    "AuditEntry",
+    "AuditFilter",
     "Authenticator",
     "BlockStart",
     "BlockStop",
@@ -126,6 +129,7 @@ __all__ = [
     "InputDelta",
     "InternalError",
     "InvalidRequest",
+    "KeepsAudit",
     "KeepsPins",
     "KeepsProjects",
     "KeepsRuns",

@@ -22,7 +22,7 @@ from claude_gateway.types.resources import (
     SessionStats,
     ToolExecution,
 )
-from claude_gateway.types.trust import Pin
+from claude_gateway.types.trust import AuditEntry, AuditFilter, Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 
 
@@ -203,6 +203,33 @@ class KeepsPins(Protocol):
         ...
 
 
+class KeepsAudit(Protocol):
+    """The audit log of calls of tools. Entries outlive the sessions that they name.
+
+    An `owner` of None is everybody: only the gateway's own owner is shown that.
+    """
+
+    async def add_audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Add entries; each gets a number."""
+        ...
+
+    async def list_audit(
+        self, owner: str | None, page: Page, only: AuditFilter
+    ) -> Listing[AuditEntry]:
+        """Return a window of those that fit, the newest first."""
+        ...
+
+    async def read_audit(
+        self, owner: str | None, only: AuditFilter, limit: int, last: AuditEntry | None = None
+    ) -> Sequence[AuditEntry]:
+        """Return so many of those that fit, the newest first, from behind `last` on."""
+        ...
+
+    async def prune_audit(self, before: float, limit: int) -> int:
+        """Forget entries of calls made before; return how many went."""
+        ...
+
+
 class Prunes(Protocol):
     """Forgets what is old, a bounded number at a time; times are seconds since 1970."""
 
@@ -219,7 +246,7 @@ class Prunes(Protocol):
         ...
 
 
-class Store(KeepsProjects, KeepsSessions, KeepsRuns, KeepsPins, Prunes, Protocol):
+class Store(KeepsProjects, KeepsSessions, KeepsRuns, KeepsPins, KeepsAudit, Prunes, Protocol):
     """All of it. `instance` is what its process writes into the runs that it begins."""
 
     @property

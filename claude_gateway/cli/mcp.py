@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from claude_gateway.cli.mcp_approve import approve
+from claude_gateway.cli.mcp_audit import show_audit
 from claude_gateway.cli.mcp_call import call_tool
 from claude_gateway.cli.stored import json_option, show_json, shown
 from claude_gateway.cli.tools import Tools, wait_option, with_tools
@@ -31,7 +32,7 @@ def list_servers(*, wait: float, as_json: bool) -> None:
     click.echo("\n\n".join(map(_told, servers)) or "There are no tool servers.")
 
 
-for _command in (call_tool, approve):
+for _command in (call_tool, approve, show_audit):
     mcp.add_command(_command)
 
 

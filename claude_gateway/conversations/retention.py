@@ -26,6 +26,7 @@ class Retention:
     sessions: float = 0.0
     events: float = 7 * DAY
     replays: float = DAY
+    audit: float = 90 * DAY
     every: float = 3600.0
 
 
@@ -36,6 +37,7 @@ async def forget(store: Store, keep: Retention, now: float) -> int:
         (store.prune_events, keep.events),
         (store.prune_replays, keep.replays),
         (store.prune_sessions, keep.sessions),
+        (store.prune_audit, keep.audit),
     ):
         if age:
             gone += await _bite_by_bite(prune, now - age)

@@ -36,6 +36,7 @@ class KeptCalls:
         the store raises when the call cannot be kept: then it was not made.
         """
         session = await self.store.get_session(self.owner, self.session_id)
+        call = replace(call, audited=call.audited or session.audit_log)
         execution = begun(id_, self.session_id, entry, call)
         await self.store.add_tool_executions(self.owner, [execution])
         try:

@@ -8,14 +8,22 @@ from claude_gateway.defaults import tool_settings as names
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.tool_servers import ToolServer
-from claude_gateway.toolbox import Limits, Toolbox
+from claude_gateway.toolbox import Audit, Limits, Toolbox
 
 
 def toolbox_of(
     settings: Settings, servers: Mapping[str, ToolServer], store: Store | None
 ) -> Toolbox:
-    """Put the tools of open servers under one roof; the store remembers what they said before."""
+    """Put the tools of open servers under one roof.
+
+    The store remembers what they said before, and has the audit log.
+    """
     limits = Limits(
         settings[names.TOOL_TIMEOUT], settings[names.TOOL_RESULT], settings[names.TOOL_PINS]
     )
-    return Toolbox(servers, limits, store)
+    return Toolbox(servers, limits, store, _audit(settings, store))
+
+
+def _audit(settings: Settings, store: Store | None) -> Audit | None:
+    level = settings[names.TOOL_AUDIT]
+    return None if store is None or level == "off" else Audit(store, level == "arguments")

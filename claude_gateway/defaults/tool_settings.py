@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claude_gateway.settings import Setting, flag, seconds, whole
+from claude_gateway.settings import Setting, flag, one_of, seconds, whole
 
 SECTION = "Tools"
 
@@ -29,5 +29,26 @@ TOOL_PINS = Setting(
     "somebody approves it. false: take it as it is.",
     SECTION,
 )
+TOOL_AUDIT = Setting(
+    "GATEWAY_TOOL_AUDIT",
+    one_of("hash", "arguments", "off"),
+    "hash",
+    "The audit log of calls of tools, in the store. hash: arguments as a SHA-256, and whole only where a "
+    "session or request has audit_log. arguments: always whole, without keys. off: no audit log.",
+    SECTION,
+)
+TOOL_AUDIT_DAYS = Setting(
+    "GATEWAY_TOOL_AUDIT_DAYS",
+    whole(0, 36_500),
+    90,
+    "Days after which an entry of the audit log is forgotten. 0: never.",
+    SECTION,
+)
 
-ALL: tuple[Setting[object], ...] = (TOOL_TIMEOUT, TOOL_RESULT, TOOL_PINS)
+ALL: tuple[Setting[object], ...] = (
+    TOOL_TIMEOUT,
+    TOOL_RESULT,
+    TOOL_PINS,
+    TOOL_AUDIT,
+    TOOL_AUDIT_DAYS,
+)

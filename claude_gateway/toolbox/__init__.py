@@ -11,6 +11,7 @@ from claude_gateway.errors import NotFound
 from claude_gateway.stores import KeepsPins
 from claude_gateway.tool_servers import ToolServer
 from claude_gateway.toolbox.approvals import Approvals, Change
+from claude_gateway.toolbox.auditing import Audit, ended
 from claude_gateway.toolbox.calling import called
 from claude_gateway.toolbox.choices import Choice, choices_of
 from claude_gateway.toolbox.entries import Entry, Quarantined
@@ -23,6 +24,7 @@ from claude_gateway.types.health import Health
 from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
 
 __all__ = [
+    "Audit",
     "Block",
     "Change",
     "Choice",
@@ -69,10 +71,12 @@ class Toolbox:
         servers: Mapping[str, ToolServer],
         limits: Limits | None = None,
         pins: KeepsPins | None = None,
+        audit: Audit | None = None,
     ) -> None:
         """What tools said is remembered in `pins`, and without it for as long as this lives."""
         self.servers = dict(sorted(servers.items()))
         self._limits = limits or Limits()
+        self._audit = audit
         self.extras = Extras(self.servers, self._limits.timeout)
         keeper = pins or MemoryPins()
         pinned = {id_: Pins(id_, keeper) for id_ in self.servers if self._limits.pinned}
@@ -140,15 +144,19 @@ class Toolbox:
         `timeout` is in seconds; the toolbox's own bounds it, too.
         """
         began, clock = time.time(), time.monotonic()
+        noted = await self._audit.begun(wire_name, call, began) if self._audit else None
         entry: Entry | None = None
+        result: ToolResult | None = None  # none means that the call was cancelled
         try:
             entry = await self.find(wire_name, *choices)
-        except NotFound as exc:
-            result = ToolResult.failed(exc.message)
-        else:
             seconds = min(timeout or self._limits.timeout, self._limits.timeout)
             result = await called(self.servers[entry.server], entry, call, seconds)
-        took = round((time.monotonic() - clock) * 1000)
+        except NotFound as exc:
+            result = ToolResult.failed(exc.message)
+        finally:
+            took = round((time.monotonic() - clock) * 1000)
+            if self._audit is not None and noted is not None:
+                await self._audit.ended(ended(noted, entry, result, took))
         return Outcome(wire_name, result, shown(result, self._limits.shown), began, took, entry)
 
     def _server(self, server_id: str) -> ToolServer:

@@ -51,6 +51,7 @@ class ToolCall:
     belongs to, relative to the workspace; "" is the workspace itself. `run_id` is None when no
     model asked for the call. `id` is the call's own, as the model or the gateway named it.
     `progress` may be called any number of times while the tool is at work; it waits for nothing.
+    `audited` is the gateway's: whether its arguments are kept in the audit log.
     """
 
     arguments: Mapping[str, object]
@@ -61,6 +62,7 @@ class ToolCall:
     run_id: str | None = None
     id: str = ""
     progress: Callable[[Progress], None] = unheard
+    audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

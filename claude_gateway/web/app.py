@@ -9,6 +9,7 @@ from aiohttp import web
 
 from claude_gateway.web import (
     about,
+    audit,
     chat,
     chat_status,
     exports,
@@ -86,6 +87,7 @@ ROUTES = (
     Route("POST", "/v1/mcp/servers/{server_id}/tools/{tool}/approve", tool_approvals.approve),
     Route("GET", "/v1/mcp/tools", mcp.list_tools),
     Route("POST", "/v1/mcp/tools/call", mcp.call_tool),
+    Route("GET", "/v1/mcp/audit", audit.list_audit),
 )
 
 

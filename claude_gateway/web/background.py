@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from claude_gateway.conversations.retention import DAY, Retention, forgetting
 from claude_gateway.defaults import settings as names
+from claude_gateway.defaults.tool_settings import TOOL_AUDIT_DAYS
 from claude_gateway.models.refresh import refreshing
 from claude_gateway.runs.recovery import recover
 from claude_gateway.web.gateway import Gateway
@@ -25,6 +26,7 @@ async def at_work(gateway: Gateway) -> AsyncGenerator[None]:
             keep = Retention(
                 sessions=gateway.settings[names.RETENTION_DAYS] * DAY,
                 events=gateway.settings[names.RUN_LOG_HOURS] * 3600.0,
+                audit=gateway.settings[TOOL_AUDIT_DAYS] * DAY,
             )
             await stack.enter_async_context(forgetting(gateway.runs.store, keep))
         await stack.enter_async_context(

@@ -211,3 +211,37 @@ def test_two_plugins_share_a_group_of_their_own(site: Site, command: Command) ->
     site.install("logs", ADDS.format(name="login").replace('"mcp"', '"farm"'))
     assert command("farm", "add").out == "from add\n"
     assert command("farm", "login").out == "from login\n"
+
+
+WRITE = ("mcp", "call", "mcp_filesystem", "write_file")
+
+
+def test_calls_are_in_the_audit_log_also_those_of_the_command_line(command: Command) -> None:
+    command(*WRITE, '{"path":"a","content":"1"}')
+    command(*WRITE, "{}", "--owner", "key_2")
+    heads, second, first = command("mcp", "audit").out.splitlines()
+    assert heads.split()[:5] == ["at", "principal", "server", "tool", "outcome"]
+    assert second.split()[1:5] == ["key_2", "mcp_filesystem", "write_file", "failed"]
+    assert first.split()[1:5] == ["owner", "mcp_filesystem", "write_file", "completed"]
+    assert len(command("mcp", "audit", "--owner", "key_2").out.splitlines()) == 2
+    assert len(command("mcp", "audit", "--outcome", "completed").out.splitlines()) == 2
+    assert len(command("mcp", "audit", "--until", "2020-01-01").out.splitlines()) == 1
+    done = command("mcp", "audit", "--since", "yesterday")
+    assert (done.code, "since must be a time such as" in done.err) == (1, True)
+
+
+def test_the_audit_log_is_exported_to_a_file_or_to_standard_output(
+    command: Command, folder: Path
+) -> None:
+    settings = {"GATEWAY_TOOL_AUDIT": "arguments"}
+    for content in "12":
+        command(*WRITE, f'{{"path":"a","content":"{content}"}}', **settings)
+    whole = json.loads(command("mcp", "audit", "--export", "json").out)
+    assert [entry["arguments"]["content"] for entry in whole] == ["2", "1"]
+    assert command("mcp", "audit", "--export", "csv", "--output", "audit.csv").out == ""
+    assert (folder / "audit.csv").read_text().startswith("number,at,principal,")
+    lines = command("mcp", "audit", "--export", "jsonl", "--tool", "none").out
+    assert lines == ""
+    assert command("mcp", "audit", "--export", "json", "--tool", "none").out == "[]\n"
+    done = command("mcp", "audit", "--export", "csv", "--output", "no/such/folder")
+    assert (done.code, "cannot be written" in done.err) == (1, True)

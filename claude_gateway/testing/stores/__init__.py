@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from claude_gateway.testing.stores.audit import OfAudit
 from claude_gateway.testing.stores.messages import OfMessages
 from claude_gateway.testing.stores.owners import OfOwners
 from claude_gateway.testing.stores.pins import OfPins
@@ -14,7 +15,16 @@ from claude_gateway.testing.stores.turns import OfTurns
 
 
 class StoreConformance(
-    OfProjects, OfSessions, OfMessages, OfSearch, OfTurns, OfRuns, OfPins, OfPruning, OfOwners
+    OfProjects,
+    OfSessions,
+    OfMessages,
+    OfSearch,
+    OfTurns,
+    OfRuns,
+    OfPins,
+    OfAudit,
+    OfPruning,
+    OfOwners,
 ):
     """The tests that every store must pass.
 

@@ -233,7 +233,30 @@ CREATE TABLE pins(
 PRAGMA user_version = 2;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2)
+V3 = """
+CREATE TABLE audit(
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner TEXT NOT NULL,
+    at REAL NOT NULL,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    call_id TEXT NOT NULL,
+    session_id TEXT,
+    run_id TEXT,
+    project_id TEXT NOT NULL,
+    arguments BLOB
+) STRICT;
+CREATE INDEX audit_by_owner ON audit(owner, at);
+CREATE INDEX audit_by_time ON audit(at);
+
+PRAGMA user_version = 3;
+"""
+
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3)
 
 
 def statements(script: str) -> list[str]:

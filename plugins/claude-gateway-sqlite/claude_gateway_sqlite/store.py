@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from claude_gateway_sqlite.audit import Audit
 from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
 from claude_gateway_sqlite.instances import Instances
@@ -22,7 +23,7 @@ from claude_gateway_sqlite.sessions import Sessions
 from claude_gateway_sqlite.writer import Writer
 
 
-class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Pruning):
+class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Audit, Pruning):
     """Everything in one file."""
 
     def __init__(self, writer: Writer, readers: Readers, instances: Instances) -> None:

@@ -12,6 +12,8 @@ import pytest
 from claude_gateway_sqlite.store import SqliteStore, open_store
 
 from claude_gateway import (
+    AuditEntry,
+    AuditFilter,
     Events,
     GatewayError,
     Listing,
@@ -119,6 +121,13 @@ class TakesTheLaterPin(SqliteStore):
             await self.replace_pin(pin)
 
 
+class ShowsCallsOfOthers(SqliteStore):
+    async def list_audit(
+        self, owner: str | None, page: Page, only: AuditFilter
+    ) -> Listing[AuditEntry]:
+        return await super().list_audit(None, page, only)
+
+
 FAULTS: list[tuple[type[SqliteStore], Test]] = [
     (ShowsRunsOfOthers, lambda s: KIT.test_s8_s9_what_is_anothers_is_not_there(s, "get_run")),
     (
@@ -139,6 +148,7 @@ FAULTS: list[tuple[type[SqliteStore], Test]] = [
     (FindsEverything, KIT.test_words_are_found_in_titles_and_messages),
     (PrunesWithoutBounds, KIT.test_t31_sessions_are_forgotten_a_bounded_number_at_a_time),
     (TakesTheLaterPin, KIT.test_s12_a_pin_that_is_there_is_not_taken_away_by_a_later_one),
+    (ShowsCallsOfOthers, KIT.test_s9_nobody_reads_what_others_have_called),
     (ForgetsOnlyTheName, KIT.test_a_session_comes_back_as_it_was_kept),
 ]
 

@@ -124,7 +124,16 @@ def test_no_statement_reads_a_whole_table(database: sqlite3.Connection, name: st
 
 
 @pytest.mark.parametrize(
-    "name", ["sessions.LIST", "projects.LIST", "runs.LIST", "runs.LIST_OF_SESSION", "messages.LIST"]
+    "name",
+    [
+        "audit.OF_OWNER",
+        "audit.OF_ALL",
+        "sessions.LIST",
+        "projects.LIST",
+        "runs.LIST",
+        "runs.LIST_OF_SESSION",
+        "messages.LIST",
+    ],
 )
 def test_lists_come_out_of_an_index_in_order(database: sqlite3.Connection, name: str) -> None:
     steps = plan(database, name)
@@ -133,10 +142,15 @@ def test_lists_come_out_of_an_index_in_order(database: sqlite3.Connection, name:
 
 # --- S9: owners
 
-OWNED = re.compile(r"\b(?:FROM|UPDATE|INTO|JOIN)\s+(projects|sessions|runs|replays|whole_\w+)\b")
+OWNED = re.compile(
+    r"\b(?:FROM|UPDATE|INTO|JOIN)\s+(projects|sessions|runs|replays|audit|whole_\w+)\b"
+)
 BOUND = re.compile(r"\bowner (=|IS NULL)|\(\s*owner\b|\bowner, id\b|, owner\b")
 # About nobody in particular, or by the number of a row that was looked up for its owner before.
 FOR_NOBODY = {
+    "audit.COUNT_OF_ALL",
+    "audit.OF_ALL",
+    "audit.PRUNE",
     "copies.COUNTS",
     "pruning.ENDED",
     "pruning.FORGET",
