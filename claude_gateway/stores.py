@@ -9,7 +9,7 @@ changed. Ids come from outside and may hold any characters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from claude_gateway.types.resources import (
@@ -133,8 +133,8 @@ class KeepsSessions(Protocol):
 class KeepsRuns(Protocol):
     """Runs and their events."""
 
-    async def begin_turn(self, start: TurnStart) -> RunRecord:
-        """Keep the start of a turn, and return its run.
+    def begin_turn(self, start: TurnStart) -> Awaitable[RunRecord]:
+        """Keep the start of a turn, and return its run. It is kept even when nobody waits any more.
 
         When the same request (`replay`) began a run before, that run is returned and nothing is
         changed; one that is gone, or failed before its model said anything (`served_model` is None),

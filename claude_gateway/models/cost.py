@@ -46,9 +46,10 @@ class Cost:
     @property
     def dollars(self) -> Decimal | None:
         """The sum; None when anything in it is unknown, or nothing is known of the model's price."""
-        known = [part.dollars for part in self.parts if part.dollars is not None]
-        priced = any(part.rate is not None for part in self.parts)
-        return sum(known, Decimal(0)) if priced and len(known) == len(self.parts) else None
+        if all(part.rate is None for part in self.parts):
+            return None
+        known = [part.dollars for part in self.parts if part.tokens]
+        return None if None in known else sum(filter(None, known), Decimal(0))
 
 
 def cost_of(model: ModelInfo, usage: Usage, day: date, factors: Factors) -> Cost:

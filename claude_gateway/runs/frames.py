@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+
 END = b"\n\n"  # of a frame; no line inside one is empty
+# The lines of the first numbers, made once: an answer has hundreds of frames.
+_LINES = [b"id: %d\n" % number for number in range(4096)]
 
 
 def numbered(frames: bytes, first: int) -> tuple[bytes, int]:
@@ -11,9 +15,12 @@ def numbered(frames: bytes, first: int) -> tuple[bytes, int]:
     Each frame ends in a blank line, and nothing follows the last.
     """
     pieces = frames.split(END)
-    pieces.pop()
-    with_ids = [b"id: %d\n%b\n\n" % (number, piece) for number, piece in enumerate(pieces, first)]
-    return b"".join(with_ids), first + len(pieces) - 1
+    beyond = first + len(pieces) - 1
+    lines = _LINES[first:beyond]
+    if beyond > len(_LINES):
+        lines += [b"id: %d\n" % number for number in range(first + len(lines), beyond)]
+    parts = chain.from_iterable(zip(lines, pieces, repeat(END), strict=False))
+    return b"".join(parts), beyond - 1
 
 
 def following(frames: bytes, first: int, number: int) -> bytes:

@@ -17,14 +17,14 @@ ROOM = 256 * 1024  # bytes that stay in memory although they are stored
 class LiveLog:
     """Frames from 1 on. `last` is the newest that may be seen, `stored` the newest that is safe."""
 
-    __slots__ = ("_firsts", "_more", "_parts", "_size", "_staged", "closed", "last", "stored")
+    __slots__ = ("_firsts", "_parts", "_size", "_staged", "_waiting", "closed", "last", "stored")
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._firsts: list[int] = []
         self._size = 0
         self._staged: tuple[int, int, bytes] | None = None
-        self._more: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self.last = 0
         self.stored = 0
         self.closed = False
@@ -84,11 +84,14 @@ class LiveLog:
 
     async def more(self) -> None:
         """Wait until something was added, or nothing will be any more."""
-        if self.closed:
-            return
-        if self._more is None:
-            self._more = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._more)
+        if not self.closed:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self._waiting.remove(waiter)
+                raise
 
     @property
     def size(self) -> int:
@@ -105,6 +108,7 @@ class LiveLog:
         return self._firsts[at + 1] - 1
 
     def _wake(self) -> None:
-        if self._more is not None:
-            self._more.set_result(None)
-            self._more = None
+        for waiter in self._waiting:
+            if not waiter.done():  # whoever waits may be leaving
+                waiter.set_result(None)
+        self._waiting = []

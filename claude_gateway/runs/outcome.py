@@ -87,7 +87,9 @@ def cost_of(run: Run, price: Callable[[str, Usage], Decimal | None]) -> Decimal 
 
     Tokens that were estimated belong to the last call.
     """
-    *before, last = run.rounds or (run.usage,)
+    if len(run.rounds) <= 1:
+        return price(run.fallback or run.model, run.usage)
+    *before, last = run.rounds
     counted = sum(used.output_tokens for used in before)
     calls = [*before, replace(last, output_tokens=run.usage.output_tokens - counted)]
     costs = [price(run.fallback or run.model, used) for used in calls]

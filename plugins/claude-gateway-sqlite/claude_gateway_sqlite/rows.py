@@ -22,6 +22,7 @@ from claude_gateway import (
     ToolExecution,
     Usage,
 )
+from claude_gateway_sqlite.packing import unpacked
 from claude_gateway_sqlite.schema import LAST_EVENT
 
 # What sqlite3 returns; columns are as the statements beside say, and not known to a type checker.
@@ -160,7 +161,7 @@ def run(row: Row, reply: bytes | None = None) -> RunRecord:
 def events(run_id: str, row: Row) -> Events:
     """Row of key, first, frames, usage."""
     key, first, frames, usage = row
-    return Events(run_id, first, key & LAST_EVENT, frames, counted(usage))
+    return Events(run_id, first, key & LAST_EVENT, unpacked(frames), counted(usage))
 
 
 def replay(row: Row) -> Replay:

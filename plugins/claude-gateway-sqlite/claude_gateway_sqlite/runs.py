@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 
 from claude_gateway import (
@@ -22,6 +22,7 @@ from claude_gateway_sqlite.instances import Instances
 from claude_gateway_sqlite.projects import Change
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.schema import EVENT_BITS, LAST_EVENT
+from claude_gateway_sqlite.turns import GET
 from claude_gateway_sqlite.writer import Writer
 
 CHANGEABLE = frozenset(
@@ -31,10 +32,6 @@ CHANGEABLE = frozenset(
     }
 )
 
-GET = """
-SELECT w.*, p.reply FROM whole_runs w LEFT JOIN replies p ON p.run = w.ref
-WHERE w.owner = ? AND w.id = ?
-"""
 LIST = """
 SELECT * FROM whole_runs WHERE owner = ?1 AND (?2 = '' OR status = ?2)
 ORDER BY created_at DESC, ref DESC LIMIT ?3 OFFSET ?4
@@ -59,6 +56,8 @@ UPDATE runs SET model = ?, status = ?, served_model = ?, stop_reason = ?, error_
     request_id = ?
 WHERE owner = ? AND id = ?
 """
+# Frames are this much larger than what is kept of them, more or less.
+PACKED = 8
 # The last of the rows that begin within so many bytes; whether there is a run is told as well.
 EVENTS = """
 SELECT e.key, e.first, e.frames, e.usage
@@ -82,9 +81,8 @@ class Runs:
     _readers: Readers
     _instances: Instances
 
-    async def begin_turn(self, start: TurnStart) -> RunRecord:
-        begun = await self._writer.do(turns.begin, start)
-        return start.run if begun is None else await self.get_run(start.run.owner, begun)
+    def begin_turn(self, start: TurnStart) -> Awaitable[RunRecord]:
+        return self._writer.do(turns.begin, start)
 
     async def append_events(self, events: Sequence[Events]) -> None:
         await self._writer.do(turns.append, events)
@@ -118,10 +116,16 @@ class Runs:
         self, owner: str, run_id: str, after: int = 0, most_bytes: int = 1 << 20
     ) -> Sequence[Events]:
         after = min(max(after, 0), LAST_EVENT)  # never among the events of another run
-        found = await self._readers.rows(EVENTS, (owner, run_id, after, most_bytes))
+        found = await self._readers.rows(EVENTS, (owner, run_id, after, most_bytes // PACKED))
         if not found:
             raise NotFound(NONE)
-        return [rows.events(run_id, row) for row in found if row[0] is not None]
+        read: list[Events] = []
+        for row in found:
+            if row[0] is None or (read and most_bytes <= 0):
+                break
+            read.append(rows.events(run_id, row))
+            most_bytes -= len(read[-1].frames)
+        return read
 
     async def orphaned_runs(self) -> Sequence[RunRecord]:
         found = await self._readers.rows(GOING_ON, (self._instances.own,))

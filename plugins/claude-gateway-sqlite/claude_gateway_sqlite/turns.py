@@ -19,6 +19,7 @@ from claude_gateway import (
 )
 from claude_gateway_sqlite import messages, projects, replays, rows, sessions
 from claude_gateway_sqlite.desk import Desk, Going, Texts
+from claude_gateway_sqlite.packing import packed
 from claude_gateway_sqlite.procedures import BEGIN, END
 from claude_gateway_sqlite.schema import EVENT_BITS, LAST_EVENT
 
@@ -30,7 +31,10 @@ WHERE session = ? AND number > ? AND number <= ? AND superseded = 0
 SHRINK = "UPDATE sessions SET message_count = message_count - ? WHERE owner = ? AND ref = ?"
 
 LIVE = "SELECT ref, session, owner FROM runs WHERE id = ? AND ended_at IS NULL"
-ATTEMPT = "SELECT status, served_model FROM whole_runs WHERE owner = ? AND id = ?"
+GET = """
+SELECT w.*, p.reply FROM whole_runs w LEFT JOIN replies p ON p.run = w.ref
+WHERE w.owner = ? AND w.id = ?
+"""
 OF_OWNER = "SELECT ref, session, owner FROM runs WHERE owner = ? AND id = ?"
 ADD_EVENTS = "INSERT OR REPLACE INTO events(key, first, frames, usage) VALUES(?, ?, ?, ?)"
 LAST_NUMBER = "SELECT last_number FROM sessions WHERE owner = ? AND ref = ?"
@@ -45,12 +49,12 @@ NO_MESSAGE: tuple[object, ...] = (None,) * 8
 NO_EVENTS: tuple[object, ...] = (None,) * 4
 
 
-def begin(desk: Desk, start: TurnStart) -> str | None:
-    """Begin a run; return the id of the one that the same request began before, if there is one."""
+def begin(desk: Desk, start: TurnStart) -> RunRecord:
+    """Begin a run, and return it, or the one that the same request began before."""
     run, wanted = start.run, start.session
     before = replays.made_before(desk, run.owner, start.replay)
-    if before is not None and _counts(desk, run.owner, before[3]):
-        return str(before[3])
+    if before is not None and (found := _counting(desk, run.owner, before[3])) is not None:
+        return found
     if wanted is None:
         ref = None if run.session_id is None else desk.session(run.owner, run.session_id)
         _begin(desk, start, ref, (*NO_SESSION, *NO_TEXTS))
@@ -66,13 +70,15 @@ def begin(desk: Desk, start: TurnStart) -> str | None:
     if before is not None:
         replays.forget(desk, run.owner, before[0])
     replays.keep(desk, run.owner, start.replay)
-    return None
+    return run
 
 
-def _counts(desk: Desk, owner: str, run_id: str) -> bool:
-    """Whether a run is there, and more than an attempt at which the model said nothing."""
-    row = desk.cur.execute(ATTEMPT, (owner, run_id)).fetchone()
-    return row is not None and (row[0] != "failed" or row[1] is not None)
+def _counting(desk: Desk, owner: str, run_id: str) -> RunRecord | None:
+    """Return a run that is more than an attempt at which the model said nothing."""
+    row = desk.cur.execute(GET, (owner, run_id)).fetchone()
+    found = None if row is None else rows.run(row, row[-1])
+    failed = found is not None and found.status == "failed" and found.served_model is None
+    return None if failed else found
 
 
 def _newest(start: TurnStart) -> int:
@@ -161,7 +167,7 @@ def _events(run: int, chunk: Events) -> tuple[object, ...]:
     if not 0 < chunk.last <= LAST_EVENT:
         raise ValueError(f"an event cannot have the number {chunk.last}")
     key = run << EVENT_BITS | chunk.last
-    return key, chunk.first, chunk.frames, rows.counts(chunk.usage)
+    return key, chunk.first, packed(chunk.frames), rows.counts(chunk.usage)
 
 
 def end(desk: Desk, wanted: RunEnd) -> None:

@@ -33,6 +33,9 @@ Outcome: TypeAlias = tuple["asyncio.Future[Any]", object, GatewayError | None]
 log = logging.getLogger("claude_gateway.sqlite")
 
 MOST_TOGETHER = 256
+# When so many were written together, more are on their way: they are given so many seconds to join,
+# because a transaction costs as much as several changes.
+CROWD, TO_JOIN = 8, 0.004
 # Seconds without a write after which the thread looks after the house, and those after which it
 # does so anyway.
 IDLE, AT_LEAST_EVERY = 0.2, 1.0
@@ -88,6 +91,8 @@ class Writer:
             idle = not batch
             if batch:
                 self._tell(self._written(batch))
+                if len(batch) >= CROWD:
+                    time.sleep(TO_JOIN)
                 self._patience = IDLE if self._patience is None else self._patience
             del batch  # holds what callers sent, and the wait for the next may be long
             self._tidy(idle)

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from random import randbytes
 
 import pytest
 from claude_gateway_sqlite.desk import Desk
@@ -176,7 +177,7 @@ async def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
     async with open_store(tmp_path, "normal") as store:
         begun = await store.begin_turn(starting())
         for number in range(1, 1200):
-            await store.append_events([chunk(begun.id, number, number, b"x" * 50_000)])
+            await store.append_events([chunk(begun.id, number, number, randbytes(50_000))])
             if number % 100 == 0:
                 await store.read_events(ADA, begun.id, number - 10)
                 sizes.append(wal.stat().st_size)
