@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar, cast
 
@@ -159,6 +160,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(raw)
 
     return parse
+
+
+def dollars(raw: str) -> Decimal:
+    """An amount of US dollars."""
+    try:
+        value = Decimal(raw.strip())
+    except InvalidOperation:
+        value = Decimal("nan")
+    if not (value.is_finite() and value >= 0):
+        raise ValueError(f"wants an amount such as 0.50, not {raw!r}")
+    return value
 
 
 def seconds(low: float, high: float) -> Callable[[str], float]:

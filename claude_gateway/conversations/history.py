@@ -18,16 +18,21 @@ Block: TypeAlias = dict[str, object]
 
 THOUGHTS = ("thinking", "redacted_thinking")
 UNANSWERED = "This call was not answered."
+RAN = "ran"  # in a message's metadata: the ids of calls in it that the gateway ran itself
 
 
 @dataclass(slots=True)
 class Turn:
-    """What one side said. `last` is the number of the newest message in it."""
+    """What one side said. `last` is the number of the newest message in it.
+
+    `ran` are the ids of calls that the gateway ran itself, and no client has seen.
+    """
 
     role: str
     content: list[Block]
     last: int = 0
     partial: bool = False
+    ran: frozenset[str] = frozenset()
 
 
 def turns(messages: Sequence[Message], thinking_after: int = 0) -> list[Turn]:
@@ -46,6 +51,7 @@ def turns(messages: Sequence[Message], thinking_after: int = 0) -> list[Turn]:
             told.append(Turn(message.role, content))
         told[-1].last = message.number
         told[-1].partial = bool(message.metadata.get("partial"))
+        told[-1].ran |= _ran(message)
     return told
 
 
@@ -59,6 +65,16 @@ def blocks(content: object) -> list[Block]:
 def calls(turn: Turn) -> list[str]:
     """Return the ids of the calls in a turn, in order."""
     return [str(b.get("id")) for b in turn.content if b.get("type") == "tool_use"]
+
+
+def open_calls(told: Sequence[Turn]) -> list[str]:
+    """Return the calls of the last answer that are the client's to bring results of."""
+    if not told or told[-1].role == "assistant":
+        return calls(told[-1]) if told else []
+    last, before = told[-1], told[-2:-1]
+    return (
+        [id_ for turn in before for id_ in calls(turn) if id_ not in turn.ran] if last.ran else []
+    )
 
 
 def sent(told: Sequence[Turn], *, system_messages: bool = True) -> list[dict[str, object]]:
@@ -117,3 +133,8 @@ def _can_be_sent(block: Mapping[str, object]) -> bool:
     if kind == "thinking":
         return bool(block.get("signature"))
     return kind != "tool_use" or isinstance(block.get("input"), dict)
+
+
+def _ran(message: Message) -> frozenset[str]:
+    ran = message.metadata.get(RAN)
+    return frozenset(map(str, ran)) if isinstance(ran, list) else frozenset()

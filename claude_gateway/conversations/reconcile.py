@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway import sse
-from claude_gateway.conversations.history import Block, Turn
+from claude_gateway.conversations.history import THOUGHTS, Block, Turn
 from claude_gateway.runs.outcome import text_of
 
 
@@ -33,13 +33,48 @@ def merge(stored: Sequence[Turn], sent: Sequence[Turn]) -> Merged:
     if not any(turn.role == "assistant" for turn in sent):
         return Merged(len(stored), _not_repeated(stored, sent))
     kept = met = 0
-    for turn in stored:
+    for turn, end in _seen(stored):
         if turn.role != "system" or (met < len(sent) and sent[met].role == "system"):
             if met == len(sent) or not _alike(turn, sent[met]):
                 break
             met += 1
-        kept += 1
+        kept = end
+    else:
+        kept = len(stored)
     return Merged(kept, sent[met:])
+
+
+def _seen(stored: Sequence[Turn]) -> Sequence[tuple[Turn, int]]:
+    """Return the turns as clients have seen them, each with how many stored ones end with it.
+
+    Calls that the gateway ran, and their results, are not to be seen: what was said before and after
+    them is one turn.
+    """
+    ran = frozenset[str]().union(*(turn.ran for turn in stored))
+    if not ran:
+        return [(turn, end) for end, turn in enumerate(stored, 1)]
+    seen: list[tuple[Turn, int]] = []
+    for end, turn in enumerate(stored, 1):
+        left = [block for block in turn.content if not _is_of(block, ran)]
+        if not any(map(_counts, left)) and turn.ran:
+            continue
+        before = seen[-1][0] if seen else None
+        if before is not None and before.role == turn.role:
+            whole = Turn(turn.role, [*before.content, *left], turn.last, turn.partial)
+            seen[-1] = (whole, end)
+        else:
+            seen.append((Turn(turn.role, left, turn.last, turn.partial), end))
+    return seen
+
+
+def _is_of(block: Mapping[str, object], ran: frozenset[str]) -> bool:
+    """Whether a block is one of these calls, or the result of one."""
+    key = {"tool_use": "id", "tool_result": "tool_use_id"}.get(str(block.get("type")))
+    return key is not None and str(block.get(key)) in ran
+
+
+def _counts(block: Mapping[str, object]) -> bool:
+    return block.get("type") not in THOUGHTS
 
 
 def _not_repeated(stored: Sequence[Turn], sent: Sequence[Turn]) -> Sequence[Turn]:

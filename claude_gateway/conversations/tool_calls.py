@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass, replace
 
+from claude_gateway.conversations.lasting import uninterrupted
 from claude_gateway.errors import GatewayError
 from claude_gateway.stores import Store
 from claude_gateway.toolbox import Choice, Entry, Outcome, Toolbox
 from claude_gateway.toolbox.choices import session_choice
 from claude_gateway.toolbox.outcomes import begun
-from claude_gateway.types.resources import ToolExecution
+from claude_gateway.types.resources import ToolExecution, stopped
 from claude_gateway.types.tools import ToolCall
 
 log = logging.getLogger(__name__)
-
-STOPPED = "It was stopped before it ended; what it has done by then is done."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +27,17 @@ class KeptCalls:
     owner: str
     session_id: str
 
-    async def call(self, id_: str, entry: Entry, call: ToolCall, *choices: Choice) -> Outcome:
+    async def call(
+        self,
+        id_: str,
+        entry: Entry,
+        call: ToolCall,
+        *choices: Choice,
+        timeout: float | None = None,
+    ) -> Outcome:
         """Call a tool that `choices` and the session, as it is now, allow.
 
-        `id_` is the execution's. Raises NotFound when there is no session any more, and what else
+        `id_` is the execution's, `timeout` in seconds. Raises NotFound when there is no session any more, and what else
         the store raises when the call cannot be kept: then it was not made.
         """
         session = await self.store.get_session(self.owner, self.session_id)
@@ -41,13 +46,12 @@ class KeptCalls:
         await self.store.add_tool_executions(self.owner, [execution])
         try:
             outcome = await self.toolbox.call(
-                entry.wire_name, call, session_choice(session), *choices
+                entry.wire_name, call, session_choice(session), *choices, timeout=timeout
             )
         except asyncio.CancelledError:
-            stopped = replace(execution, status="failed", error_message=STOPPED)
-            await self._end(replace(stopped, completed_at=time.time()))
+            await uninterrupted(self._end(stopped(execution)))
             raise
-        await self._end(outcome.ended(execution))
+        await uninterrupted(self._end(outcome.ended(execution)))
         return outcome
 
     async def _end(self, execution: ToolExecution) -> None:

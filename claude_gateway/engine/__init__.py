@@ -15,11 +15,12 @@ from functools import partial
 
 from claude_gateway.backends import Backend
 from claude_gateway.engine.account import account, note
+from claude_gateway.engine.between import Between, decided
 from claude_gateway.engine.booking import Booking, Round, safely, tell_round
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.caller import Caller
 from claude_gateway.engine.calls import Asking, Begun, folded
-from claude_gateway.engine.deadline import in_time, until
+from claude_gateway.engine.deadline import until
 from claude_gateway.engine.fallback import Alternative
 from claude_gateway.engine.joining import Joiner
 from claude_gateway.engine.pauses import PAUSES
@@ -125,10 +126,15 @@ class Engine:
                         if shown := joiner.feed(batch):
                             yield shown
                 turn.heard(*joiner.heard())
-                following = await self._following(turn, rounds)
+                run.complete = False
+                between = Between(turn, rounds)
+                async with aclosing(between.events()) as batches:
+                    async for batch in batches:
+                        yield batch
+                following = await self._asking(turn, between.request)
                 if following is not None:
                     joiner.next_round()
-            yield joiner.end()
+            yield joiner.end(turn.ends_as)
 
     async def _concatenated(self, asking: Asking, run: Run, rounds: Rounds) -> Answer:
         """Answer in one piece with as many calls as it takes."""
@@ -139,7 +145,8 @@ class Engine:
             self._account(run, whole.answer)
             turn.asked(whole.backend, whole.request)
             turn.heard(whole.answer)
-            following = await self._following(turn, rounds)
+            run.complete = False
+            following = await self._asking(turn, await decided(turn, rounds))
         return turn.answer()
 
     async def _begun(self, turn: Turn, asking: Asking) -> Begun:
@@ -151,11 +158,10 @@ class Engine:
         account(run, answer)
         tell_round(run, self._observers)
 
-    async def _following(self, turn: Turn, rounds: Rounds) -> Asking | None:
-        turn.run.complete = False
-        request = await in_time(lambda: rounds.following(turn), turn.run.deadline)
+    async def _asking(self, turn: Turn, request: ModelRequest | None) -> Asking | None:
         if request is None:
             turn.run.complete = True
+            turn.run.stop_reason = turn.ends_as or turn.run.stop_reason
             return None
         await asyncio.sleep(0)  # a client that left meanwhile is heard of before more is bought
         return Asking(turn.backend, request)

@@ -67,9 +67,11 @@ class Joiner:
         self._changes = []
         self._fold = Fold()
 
-    def end(self) -> list[Event]:
-        """Return the end of this round as that of the stream."""
-        return self._end
+    def end(self, reason: str | None = None) -> list[Event]:
+        """Return the end of this round as that of the stream; for another `reason`, if there is one."""
+        if reason is None:
+            return self._end
+        return [_ended(event, reason) for event in self._end]
 
     def _take(self, event: Event) -> Event | None:
         self._fold.add(event)
@@ -116,3 +118,9 @@ class Joiner:
                 return TextDelta(index, None, event.literal)
             return TextDelta(index, event.text)
         return replace(event, index=index, frame=None)
+
+
+def _ended(event: Event, reason: str) -> Event:
+    if not isinstance(event, MessageDelta):
+        return event
+    return MessageDelta({**event.delta, "stop_reason": reason}, event.usage)

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from claude_gateway.backends import Backend
+from claude_gateway.engine.news import News
 from claude_gateway.engine.tally import added, mapping
 from claude_gateway.engine.thinking import CHANGES, changes
+from claude_gateway.types.events import Activity
 from claude_gateway.types.rawjson import RawJson
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
@@ -34,7 +36,8 @@ class Rounds(Protocol):
 class Turn:
     """What the assistant has said so far, exactly as received.
 
-    `request` is the last round's, and `backend` answers it: both may be a fallback's.
+    `request` is the last round's, and `backend` answers it: both may be a fallback's. `ends_as` takes
+    the place of the last round's reason to stop, if it is set.
     """
 
     backend: Backend
@@ -44,6 +47,8 @@ class Turn:
         self.run = run
         self.stop_reasons: list[object] = []
         self.exact = True
+        self.ends_as: str | None = None
+        self.news: News | None = None
         self._answers: list[Answer] = []
         self._contents: list[Sequence[object]] = []
         self._before: list[Mapping[str, object]] = []
@@ -67,6 +72,24 @@ class Turn:
     def content(self) -> Sequence[object]:
         """The content blocks of the last round."""
         return self._contents[-1]
+
+    @property
+    def spoken(self) -> Sequence[object]:
+        """What the assistant has said since the last message that is not its own."""
+        return [*self._said, *self.content]
+
+    @property
+    def blocks(self) -> int:
+        """How many content blocks all rounds have had."""
+        return sum(map(len, self._contents))
+
+    def tell(self, event: Activity, *, instead: object = None) -> None:
+        """Let the client see something while `following` is at work.
+
+        It takes the place of what was told with the same `instead` and has not been seen yet.
+        """
+        if self.news is not None:
+            self.news.add(event, instead)
 
     def calls(self) -> list[Block]:
         """Return the last round's calls of tools that upstream does not run itself."""
@@ -92,9 +115,12 @@ class Turn:
 
     def answer(self) -> Answer:
         """Return all rounds as one answer; the only round's own when there was no other."""
-        if len(self._answers) == 1:
+        if len(self._answers) == 1 and self.ends_as is None:
             return self._answers[0]
-        return joined(self._answers, self._contents)
+        whole = joined(self._answers, self._contents)
+        if self.ends_as is None:
+            return whole
+        return replace(whole, message={**whole.message, "stop_reason": self.ends_as})
 
     def _container(self) -> dict[str, object]:
         """Name the container in which upstream works for this turn: the next round needs it."""

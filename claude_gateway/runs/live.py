@@ -36,7 +36,8 @@ Reply: TypeAlias = Callable[[Mapping[str, object], Decimal | None], Awaitable[by
 class Work:
     """What there is to do: the model's events, how they are written, the account they are kept in.
 
-    `batches` must not have been started. `message_id` is what the answer will be called.
+    `batches` must not have been started. `message_id` is what the answer will be called. `kept` says
+    how many of its content blocks, from the first, the conversation has already.
     """
 
     run: Run
@@ -44,6 +45,7 @@ class Work:
     encoder: Encoder
     message_id: str
     reply: Reply | None = None
+    kept: Callable[[], int] = int
 
 
 class Keeper(Protocol):
@@ -198,7 +200,7 @@ class LiveRun:
         last = self._last_of(events)
         return RunEnd(
             final(self.record, work.run, status, failure, last_event=last, **rest),
-            answer(message, work.message_id, work.run, whole=whole),
+            answer(_rest(message, work.kept()), work.message_id, work.run, whole=whole),
             events,
             work.run.usage.total_tokens if whole else None,
             work.run.forgot_thinking,
@@ -217,3 +219,9 @@ class LiveRun:
 
 def _cancelled() -> GatewayError:
     return Conflict("The run was cancelled.", code="cancelled", should_retry=False)
+
+
+def _rest(message: Mapping[str, object], kept: int) -> Mapping[str, object]:
+    """Return the message without its first blocks."""
+    content = message.get("content")
+    return {**message, "content": content[kept:]} if kept and isinstance(content, list) else message

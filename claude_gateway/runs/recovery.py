@@ -13,6 +13,7 @@ from claude_gateway.errors import Unavailable
 from claude_gateway.runs.frames import numbered
 from claude_gateway.runs.outcome import answer, estimated
 from claude_gateway.stores import Store
+from claude_gateway.types.resources import Page, stopped
 from claude_gateway.types.turns import Events, RunEnd, RunRecord
 from claude_gateway.types.usage import Usage
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 # Clients may have seen frames that were not stored any more: what follows must count as news.
 GAP = 100_000
+MOST = 1000  # executions that are looked at in one go
 
 
 async def recover(
@@ -28,6 +30,7 @@ async def recover(
     """End them all as interrupted; return how many there were. `new_id` makes ids of messages."""
     orphans = await store.orphaned_runs()
     for run in orphans:
+        await _end_calls(store, run)
         await store.end_run(await _interrupted(store, run, price, new_id()))
     if orphans:
         log.warning(
@@ -40,6 +43,7 @@ async def _interrupted(
     store: Store, run: RunRecord, price: Callable[[str, Usage], Decimal | None], message_id: str
 ) -> RunEnd:
     said, last, usage = await _said(store, run)
+    said = _rest(said, await _kept(store, run))
     message = {"content": [{"type": "text", "text": said}]} if said else {}
     usage = estimated(usage, message)
     error = Unavailable(
@@ -63,6 +67,33 @@ async def _interrupted(
         answer(message, message_id, record, whole=False),
         Events(run.id, first, end, frames, usage),
     )
+
+
+async def _end_calls(store: Store, run: RunRecord) -> None:
+    """Say of the tools that the run had at work that they were stopped."""
+    if run.session_id is None:
+        return
+    while True:  # those that were ended are not found again
+        listing = await store.list_tool_executions(
+            run.owner, run.session_id, Page(limit=MOST), status="running"
+        )
+        mine = [call for call in listing.items if call.run_id == run.id]
+        if not mine:
+            return
+        await store.add_tool_executions(run.owner, [stopped(call) for call in mine])
+
+
+async def _kept(store: Store, run: RunRecord) -> str:
+    """Return what of the answer the conversation has already: rounds are kept as they end."""
+    if run.session_id is None:
+        return ""
+    _, messages = await store.history(run.owner, run.session_id)
+    return "".join(m.text for m in messages if m.run_id == run.id and m.role == "assistant")
+
+
+def _rest(said: str, kept: str) -> str:
+    """Return what was said after what is kept; the frames of that may be missing."""
+    return said[len(kept) :] if said.startswith(kept) else ""
 
 
 async def _said(store: Store, run: RunRecord) -> tuple[str, int, Usage]:

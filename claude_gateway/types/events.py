@@ -164,6 +164,15 @@ class OtherEvent:
     frame: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Activity(OtherEvent):
+    """What the gateway itself does in a turn: it calls a tool, or a round is over.
+
+    `name` is `tool_use`, `tool_progress`, `tool_result` or `usage`. No backend yields it, and only
+    clients that have asked for it are shown it.
+    """
+
+
 Event: TypeAlias = (
     Accepted
     | MessageStart

@@ -7,8 +7,9 @@ ordered. Costs are US dollars; None is unknown, which is not nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
@@ -114,6 +115,15 @@ class ToolExecution:
     error_message: str | None = None
     execution_time_ms: int | None = None
     completed_at: float | None = None
+
+
+STOPPED = "It was stopped before it ended; what it has done by then is done."
+
+
+def stopped(execution: ToolExecution) -> ToolExecution:
+    """Return what is kept of a call that was stopped."""
+    now = time.time()
+    return replace(execution, status="failed", error_message=STOPPED, completed_at=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.openai import request as chat
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.numbers import with_exact_numbers
-from claude_gateway.dialects.openai.stream import ChatStream
+from claude_gateway.dialects.openai.stream import ChatStream, Extras
 from claude_gateway.dialects.session_fields import session_fields
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.chat_session import kept_chat
@@ -21,6 +21,7 @@ from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.streams import stream_reply
+from claude_gateway.web.turn_tools import report, turn_tools, wants_events
 from claude_gateway.web.turns import lasts
 from claude_gateway.web.wanted import fills_in
 
@@ -35,19 +36,36 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
         return await kept_chat(request, body, asked, about)
     resolved = gateway.catalogue.resolve(asked.model)
     await fetch_links(request, asked.fields)
-    translate = partial(chat.translate, asked, auto_cache=gateway.settings[AUTO_CACHE])
-    wanted = Direct(request, asked, resolved, translate)
-    created = int(time.time())
+    tools = await turn_tools(request, asked.fields)
+    own = tools.definitions if tools is not None else ()
+    auto_cache = gateway.settings[AUTO_CACHE]
+    translate = partial(chat.translate, asked, auto_cache=auto_cache, own=own)
+    wanted = Direct(request, asked, resolved, translate, tools)
+    return await _answered(request, asked, wanted)
+
+
+async def _answered(
+    request: web.Request, asked: chat.ChatRequest, wanted: Direct
+) -> web.StreamResponse:
+    created, extras = int(time.time()), _extras(request, asked, wanted)
     if not asked.stream:
         answer = await wanted.answer()
         message = with_exact_numbers(answer.message, answer.body)
-        said = completion(message, created, wanted.translated.tool_names)
+        said = completion(message, created, wanted.translated.tool_names, extras)
         await wanted.judge(answer.message)
         return json_reply(said, headers=wanted.headers)
     encoder = ChatStream(
         created,
-        resolved.model.id,
+        wanted.run.model,
         include_usage=asked.include_usage,
         tool_names=wanted.translated.tool_names,
+        extras=extras,
     )
     return await stream_reply(request, wanted.batches(), encoder, wanted.headers)
+
+
+def _extras(request: web.Request, asked: chat.ChatRequest, wanted: Direct) -> Extras | None:
+    own, events = wanted.translated.own, wants_events(request, asked=asked.events)
+    if not own and not events:
+        return None
+    return Extras(own=own, report=partial(report, request, wanted.run) if events else None)

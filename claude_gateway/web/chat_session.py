@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -23,7 +24,8 @@ from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Session
 from claude_gateway.types.runs import Run
 from claude_gateway.web.kept_turn import KeptTurn
-from claude_gateway.web.turns import Wish, named, serve_turn, the_runs
+from claude_gateway.web.turn_tools import cost_so_far, report, wants_events
+from claude_gateway.web.turns import Wish, named, serve_turn
 from claude_gateway.web.wanted import Wanted
 
 
@@ -49,7 +51,8 @@ class _ChatTurn(KeptTurn):
         return chat.talk_of(self._chat, model, open_calls)
 
     def translate(self, model: ModelInfo, whole: Whole | None) -> Translated:
-        return chat.translate(self._chat, model, auto_cache=self.auto_cache, whole=whole)
+        auto = self.auto_cache
+        return chat.translate(self._chat, model, auto_cache=auto, whole=whole, own=self.own)
 
     def brings_results_alone(self) -> bool:
         messages = self._chat.fields.get("messages")
@@ -64,7 +67,8 @@ class _ChatTurn(KeptTurn):
         wanted: Wanted,
         session: Session | None,
     ) -> Work:
-        extras, names = self._extras(run, session), wanted.translated.tool_names
+        names = wanted.translated.tool_names
+        extras = replace(self._extras(run, session), own=wanted.translated.own)
         encoder = ChatStream(
             self.created,
             run.model,
@@ -82,8 +86,10 @@ class _ChatTurn(KeptTurn):
         return Work(run, batches, encoder, new_id, None if self._chat.stream else reply)
 
     def _extras(self, run: Run, session: Session | None) -> Extras:
+        events = wants_events(self.request, asked=self._chat.events)
+        told = partial(report, self.request, run) if events else None
         if session is None:
-            return Extras()
-        price = partial(the_runs(self.request).price, run.model)
+            return Extras(report=told)
         ids = {"session_id": session.id, "project_id": session.project_id}
-        return Extras(ids, partial(session_usage, price))
+        price = partial(cost_so_far, self.request, run)
+        return Extras(ids, partial(session_usage, price), report=told)

@@ -7,13 +7,16 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from aiohttp import web
 
 from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.engine.pauses import PAUSES
+from claude_gateway.engine.rounds import Rounds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.requests import Answer
-from claude_gateway.web.gateway import GATEWAY, begin_run
+from claude_gateway.web.gateway import GATEWAY, REQUEST_ID, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.standins import stand_ins
+from claude_gateway.web.turn_tools import TurnTools
 from claude_gateway.web.wanted import Asked, Wanted
 
 
@@ -26,21 +29,29 @@ class Direct(Wanted):
         asked: Asked,
         resolved: Resolved,
         translate: Callable[[ModelInfo], Translated],
+        tools: TurnTools | None = None,
     ) -> None:
+        """`tools` are those that the gateway runs, which `translate` must offer."""
         super().__init__(request, asked, translate)
+        if tools is not None:
+            self.may_forget = True
+            self.affinity = self.affinity or request[REQUEST_ID]
         self._engine = request.app[GATEWAY].engine
         self._resolved = resolved
         self._call = self.of(resolved)
         self._others = stand_ins(request, resolved, self.of)
         self.headers.update(notes(resolved))
         self.run = begin_run(request, resolved, stream=asked.stream)
+        self.rounds: Rounds = PAUSES
+        if tools is not None:
+            self.rounds = tools.rounds(self.run, self.translated.own)
 
     async def answer(self) -> Answer:
         """Ask for the answer in one piece."""
         backend = self._resolved.backend
-        return await self._engine.complete(backend, self._call, self.run, self._others)
+        return await self._engine.complete(backend, self._call, self.run, self._others, self.rounds)
 
     def batches(self) -> AsyncGenerator[Sequence[Event]]:
         """Ask for the answer as a stream."""
         backend = self._resolved.backend
-        return self._engine.stream(backend, self._call, self.run, self._others)
+        return self._engine.stream(backend, self._call, self.run, self._others, self.rounds)

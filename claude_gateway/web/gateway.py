@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from aiohttp import web
 
 from claude_gateway.access.door import Door
 from claude_gateway.engine import Engine
 from claude_gateway.ids import Ids
+from claude_gateway.loop.limits import Limits as ToolLimits
 from claude_gateway.models.catalogue import Catalogue, Resolved
 from claude_gateway.models.fallbacks import Fallbacks
 from claude_gateway.models.prices import Factors
@@ -21,6 +24,7 @@ from claude_gateway.stores import Store
 from claude_gateway.toolbox import Toolbox
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
+from claude_gateway.types.usage import Usage
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.deadlines import patience
 from claude_gateway.web.fetching import Fetcher
@@ -55,6 +59,8 @@ class Gateway:
     backends: tuple[str, ...]
     session_count: SessionCount
     toolbox: Toolbox
+    tool_limits: ToolLimits
+    price: Callable[[str, Usage], Decimal | None]
     store: Store | None = None
     access_log: AccessLog | None = None
     fetcher: Fetcher | None = None

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 
 from aiohttp import web
 
-from claude_gateway.conversations.history import Turn, blocks, calls
+from claude_gateway.conversations.history import Turn, blocks, open_calls
 from claude_gateway.conversations.joining import Joined, join, past_tools, with_tools
 from claude_gateway.conversations.opening import Opening, prompt_of, without_thinking
 from claude_gateway.conversations.window import check_window
@@ -19,6 +19,9 @@ from claude_gateway.defaults.settings import AUTO_CACHE
 from claude_gateway.dialects.openai.params import Translated, Whole
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.dialects.session_fields import SessionFields
+from claude_gateway.engine.pauses import PAUSES
+from claude_gateway.engine.rounds import Rounds
+from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.live import LiveRun, Work
@@ -32,6 +35,7 @@ from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.standins import stand_ins
+from claude_gateway.web.turn_tools import TurnTools, turn_tools
 from claude_gateway.web.turns import Wish, begun, opening_of, record_of, start_of
 from claude_gateway.web.wanted import Wanted
 
@@ -80,6 +84,8 @@ class KeptTurn(ABC):
         self.created = int(time.time())
         self.auto_cache = self.gateway.settings[AUTO_CACHE]
         self.headers: dict[str, str] = {}
+        self.tools: TurnTools | None = None
+        self.looped: ToolRounds | None = None
         self._asked = asked
         self._inside = _Inside(about.session_id or asked.affinity)
 
@@ -90,6 +96,11 @@ class KeptTurn(ABC):
     @abstractmethod
     def translate(self, model: ModelInfo, whole: Whole | None) -> Translated:
         """Translate the request, with the whole conversation when it joins one."""
+
+    @property
+    def own(self) -> Sequence[Mapping[str, object]]:
+        """The tools that the gateway runs in this turn, as models are told of them."""
+        return self.tools.definitions if self.tools is not None else ()
 
     @abstractmethod
     def brings_results_alone(self) -> bool:
@@ -109,6 +120,8 @@ class KeptTurn(ABC):
         """Store the start of the turn, and let it run."""
         await fetch_links(self.request, self._asked.fields)
         opening = await self._opening()
+        session = opening.session if opening is not None else None
+        self.tools = await turn_tools(self.request, self._asked.fields, session)
         known = opening.session.model if opening is not None else None
         resolved = self.gateway.catalogue.resolve(self._asked.model or known)
         joined: Joined | None = None
@@ -123,9 +136,23 @@ class KeptTurn(ABC):
         record = record_of(self.request, run, wish, self.dialect, joined)
         start = start_of(record, opening, joined, wish.replay(self.request, run.id))
         others = stand_ins(self.request, resolved, wanted.of)
-        batches = self.gateway.engine.stream(resolved.backend, call, run, others)
-        work = self.work(run, batches, wanted, joined.session if joined is not None else None)
+        rounds = self._rounds(run, wanted)
+        if self.looped is not None and not call.affinity:
+            call = replace(call, affinity=run.id)
+        batches = self.gateway.engine.stream(resolved.backend, call, run, others, rounds)
+        session = joined.session if joined is not None else None
+        work = replace(self.work(run, batches, wanted, session), kept=self._kept)
         return await begun(self.request, start, work, claim)
+
+    def _rounds(self, run: Run, wanted: Wanted) -> Rounds:
+        if self.tools is None:
+            return PAUSES
+        self.looped = self.tools.rounds(run, wanted.translated.own)
+        return self.looped
+
+    def _kept(self) -> int:
+        """Return how many blocks of the answer are in the conversation already."""
+        return self.looped.memory.blocks if self.looped is not None else 0
 
     async def _opening(self) -> Opening | None:
         if self.about.session_id is None:
@@ -145,9 +172,8 @@ class KeptTurn(ABC):
         return tried
 
     def _tried(self, opening: Opening, resolved: Resolved) -> tuple[Joined, Wanted, ModelRequest]:
-        told = opening.told
-        answers = told and told[-1].role == "assistant" and self.brings_results_alone()
-        talk = self.talk(resolved.model, calls(told[-1]) if answers else ())
+        alone = self.brings_results_alone()
+        talk = self.talk(resolved.model, open_calls(opening.told) if alone else ())
         said = [Turn(str(m["role"]), blocks(m["content"])) for m in talk.messages]
         system = talk.system
         if opening.session.system is None and not self._asked.fields.get("system_prompt"):

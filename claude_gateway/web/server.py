@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -25,6 +26,7 @@ from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.errors import NotFound, SettingsError
+from claude_gateway.loop.limits import limits_of
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
 from claude_gateway.models.cost import cost_of
@@ -64,6 +66,7 @@ def build_gateway(
     said = overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
+    price = partial(_price, catalogue, factors)
     toolbox = toolbox_of(settings, registry.tool_servers, registry.store)
     return Gateway(
         settings=settings,
@@ -86,29 +89,31 @@ def build_gateway(
         backends=tuple(registry.backends),
         session_count=SessionCount(registry.store),
         toolbox=toolbox,
+        tool_limits=limits_of(settings),
+        price=price,
         store=registry.store,
         access_log=access_log,
         fetcher=_fetcher(settings),
-        runs=_runs(settings, registry, catalogue, factors),
+        runs=_runs(settings, registry, price),
     )
 
 
 def _runs(
-    settings: Settings, registry: Registry, catalogue: Catalogue, factors: Factors
+    settings: Settings, registry: Registry, price: Callable[[str, Usage], Decimal | None]
 ) -> Runs | None:
     if registry.store is None:
         return None
-
-    def price(model: str, usage: Usage) -> Decimal | None:
-        try:
-            known = catalogue.resolve(model).model
-        except NotFound:  # a run of before, when there was another backend
-            return None
-        return cost_of(known, usage, datetime.now(UTC).date(), factors).dollars
-
     return Runs(
         registry.store, price, Limits(settings[names.MAX_LIVE_RUNS], settings[names.RUN_LOG])
     )
+
+
+def _price(catalogue: Catalogue, factors: Factors, model: str, usage: Usage) -> Decimal | None:
+    try:
+        known = catalogue.resolve(model).model
+    except NotFound:  # a run of before, when there was another backend
+        return None
+    return cost_of(known, usage, datetime.now(UTC).date(), factors).dollars
 
 
 def _fetcher(settings: Settings) -> Fetcher | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
 from claude_gateway.dialects.openai.completion import final_text
 from claude_gateway.dialects.openai.fitting import fits
 from claude_gateway.dialects.openai.params import Translated
+from claude_gateway.dialects.visible import visible
 from claude_gateway.engine.thinking import binds
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.models.catalogue import Resolved
@@ -19,6 +20,7 @@ from claude_gateway.types.requests import ModelRequest
 from claude_gateway.web.gateway import PRINCIPAL
 
 IGNORED = "x-gateway-ignored-params"
+LEFT_OUT = "x-gateway-left-out-tools"
 MISSING_RESULTS = "x-gateway-missing-tool-results"
 
 
@@ -33,14 +35,19 @@ class Asked(Protocol):
 
 
 class Wanted:
-    """What is asked of a model; models differ in what they take."""
+    """What is asked of a model; models differ in what they take.
 
-    may_forget: ClassVar[bool] = False  # whether thinking may be left out when upstream rejects it
+    `may_forget` says whether thinking may be left out when upstream rejects it, `affinity` which
+    requests should meet the same account.
+    """
+
+    may_forget = False
 
     def __init__(
         self, request: web.Request, asked: Asked, translate: Callable[[ModelInfo], Translated]
     ) -> None:
-        self._asked = asked
+        self._stream = asked.stream
+        self.affinity = asked.affinity
         self._translate = translate
         self._strict = request.headers.get("x-gateway-strict", "").lower() == "true"
         self._upstream_key = request[PRINCIPAL].upstream_key
@@ -55,12 +62,14 @@ class Wanted:
         self.headers.pop(IGNORED, None)
         if translated.ignored:
             self.headers[IGNORED] = ",".join(translated.ignored)
+        if translated.left_out:
+            self.headers[LEFT_OUT] = ",".join(translated.left_out)
         return ModelRequest(
             resolved.model.id,
             translated.params,
-            stream=self._asked.stream,
+            stream=self._stream,
             upstream_key=self._upstream_key,
-            affinity=self._asked.affinity,
+            affinity=self.affinity,
             binds_thinking=binds(resolved.model),
             may_forget=self.may_forget,
         )
@@ -68,6 +77,7 @@ class Wanted:
     async def judge(self, message: Mapping[str, object]) -> None:
         """Say in the headers whether a whole answer has the shape that was asked for, if any."""
         shape = self.translated.shape
+        message = visible(message, self.translated.own)
         if shape is not None and (text := final_text(message)) is not None:
             # The schema is the client's and may be large; nobody else waits for it.
             verdict = await asyncio.to_thread(fits, text, shape.schema)

@@ -18,6 +18,7 @@ import pytest_asyncio
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Received, Reply, Stream
 from claude_gateway.testing.raw import Response, ask
 from claude_gateway.testing.wire import MODEL
+from tests.wire.tool_turns import installed
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 BROKEN = ("error", "error_in_tool", "truncated")
@@ -161,3 +162,24 @@ async def recordings() -> Recordings:
         for name in set(names).difference(BROKEN):
             recordings.messages[name] = await recordings.fold(client, name)
     return recordings
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tooled(
+    fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[GatewayProcess]:
+    """A gateway with tools that wait, for this machine's owner."""
+    env = {
+        "ANTHROPIC_API_KEY": UPSTREAM_KEY,
+        "ANTHROPIC_BASE_URL": fake.url,
+        "GATEWAY_API_KEYS": CLIENT_KEY,
+        "GATEWAY_MAX_RETRIES": "0",
+        "GATEWAY_BREAKER_FAILURES": "0",
+        "GATEWAY_HEARTBEAT": "0.1",
+        "GATEWAY_TOOL_ROUNDS": "4",
+        **installed(tmp_path_factory.mktemp("gate")),
+    }
+    async with GatewayProcess(env) as gateway:
+        yield gateway
+    assert "CANARY" not in gateway.output()
+    assert not [line for line in gateway.output().splitlines() if "Traceback" in line]

@@ -8,6 +8,7 @@ from claude_gateway import sse
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.openai.names import client_name
 from claude_gateway.dialects.openai.stream import Extras
+from claude_gateway.dialects.visible import visible
 from claude_gateway.types.usage import Usage
 
 
@@ -22,7 +23,7 @@ def completion(
     `tool_names` holds the client's names of tools by upstream's, where those differ.
     """
     extras = extras or Extras()
-    blocks = _blocks(message)
+    blocks = _blocks(visible(message, extras.own))
     names = tool_names or {}
     calls = [_call(block, names) for block in blocks if block.get("type") == "tool_use"]
     texts = _pieces(blocks, "text")

@@ -73,9 +73,12 @@ def usage(used: Usage) -> dict[str, object]:
     }
 
 
-def session_usage(price: Callable[[Usage], Decimal | None], used: Usage) -> dict[str, object]:
-    """Count as OpenAI does and as Anthropic does, and say what it cost: null when nobody knows."""
-    cost = price(used)
+def session_usage(price: Callable[[], Decimal | None], used: Usage) -> dict[str, object]:
+    """Count as OpenAI does and as Anthropic does, and say what it cost: null when nobody knows.
+
+    `price` knows the turn: prices depend on the size of a prompt, and a turn may have had several.
+    """
+    cost = price()
     return {
         **usage(used),
         "input_tokens": used.prompt_tokens,

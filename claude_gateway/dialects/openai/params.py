@@ -13,7 +13,7 @@ from claude_gateway.dialects.fields import optional, wrong
 from claude_gateway.dialects.openai.caching import keep_prefixes
 from claude_gateway.dialects.openai.effort import effort, shown
 from claude_gateway.dialects.openai.formats import Shape, in_words
-from claude_gateway.dialects.openai.toolbox import NO_TOOLS, Toolbox, toolbox
+from claude_gateway.dialects.openai.toolbox import NO_OWN, NO_TOOLS, Toolbox, toolbox
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.types.models import ModelInfo
 
@@ -28,7 +28,8 @@ class Asked:
     `fields` are read for what both call the same; `effort` is the level and the name it goes by,
     `show` the name of what asks to see the reasoning,
     `ignored` are the client's parameters that have no place upstream. A request that `joins` a
-    conversation must leave its beginning as it is; `past_tools` are what was called in it.
+    conversation must leave its beginning as it is; `past_tools` are what was called in it. `own` are
+    tools that the gateway runs.
     """
 
     fields: Mapping[str, object]
@@ -42,6 +43,7 @@ class Asked:
     joins: bool = False
     past_tools: Sequence[object] = ()
     show: str = ""
+    own: Sequence[Mapping[str, object]] = NO_OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Translated:
     `tool_names` holds the client's names of tools by upstream's, where upstream takes others;
     `shape` is what the text of the answer must fit, if anything. `words` are wishes that only words
     can express; they are in `params` unless the request joins a conversation, which must keep them.
+    `own` are the names of tools that the gateway runs, `left_out` those that gave way to the client's.
     """
 
     params: dict[str, object]
@@ -66,6 +69,8 @@ class Translated:
     tool_names: Mapping[str, str] = field(default_factory=dict)
     shape: Shape | None = None
     words: str = ""
+    own: frozenset[str] = frozenset()
+    left_out: Sequence[str] = ()
 
 
 def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translated:
@@ -96,7 +101,8 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     keep_prefixes(params, fields, auto=auto_cache)
     if words and not asked.joins:  # after the last breakpoint: the next request won't say it again
         _remind(params, talk.messages, words)
-    return Translated(params, tuple(sorted(ignored)), box.names, shape, words)
+    names = (box.names, shape, words, box.own, box.left_out)
+    return Translated(params, tuple(sorted(ignored)), *names)
 
 
 def unlike(fields: Mapping[str, object], reported: Mapping[str, Sequence[object]]) -> list[str]:
@@ -125,9 +131,10 @@ def limit(fields: Mapping[str, object], *names: str) -> int | None:
 
 def _box(asked: Asked, model: ModelInfo) -> Toolbox:
     called = asked.talk.tool_names
-    if not called and TOOL_FIELDS.isdisjoint(asked.fields):
+    if not called and not asked.own and TOOL_FIELDS.isdisjoint(asked.fields):
         return NO_TOOLS
-    return toolbox(asked.fields, model, called, asked.ignored, flat=asked.flat_tools)
+    flat = asked.flat_tools
+    return toolbox(asked.fields, model, called, asked.ignored, flat=flat, own=asked.own)
 
 
 def _tools(box: Toolbox, past: Sequence[object]) -> Mapping[str, object]:

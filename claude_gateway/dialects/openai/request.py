@@ -22,6 +22,7 @@ from claude_gateway.dialects.openai.params import (
     unlike,
 )
 from claude_gateway.dialects.openai.parts import AUDIO
+from claude_gateway.dialects.openai.toolbox import NO_OWN
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.types.models import ModelInfo
 
@@ -54,7 +55,8 @@ class ChatRequest:
     """What does not depend on the model that will answer.
 
     `affinity` is the client's own name for what shares a cache; OpenAI routes by it, too. `fill_in`
-    puts an error in the place of results of calls that are missing.
+    puts an error in the place of results of calls that are missing. `events` asks for frames about what
+    the gateway does.
     """
 
     fields: Mapping[str, object]
@@ -63,6 +65,7 @@ class ChatRequest:
     include_usage: bool
     affinity: str = ""
     fill_in: bool = False
+    events: bool = False
 
 
 def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ChatRequest:
@@ -78,6 +81,7 @@ def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ChatRequest:
         bool(optional(options, "include_usage", bool, "stream_options.")),
         optional(fields, "prompt_cache_key", str) or "",
         fill_in,
+        bool(optional(options, "include_events", bool, "stream_options.")),
     )
 
 
@@ -109,11 +113,12 @@ def translate(
     *,
     auto_cache: bool = False,
     whole: Whole | None = None,
+    own: Sequence[Mapping[str, object]] = NO_OWN,
 ) -> Translated:
     """Translate for one model. Raises InvalidRequest naming the field that is wrong.
 
     `auto_cache` sets cache breakpoints for clients that set none. `whole` is the conversation when
-    the request's own messages are not all of it.
+    the request's own messages are not all of it, `own` are tools that the gateway runs.
     """
     fields = request.fields
     talk = whole.talk if whole is not None else talk_of(request, model)
@@ -133,6 +138,7 @@ def translate(
         joins=whole is not None,
         past_tools=whole.tools if whole is not None else (),
         show=summary(reasoning) or ("include_reasoning" if seen else ""),
+        own=own,
     )
     return translated(asked, model, auto_cache=auto_cache)
 

@@ -17,6 +17,7 @@ from claude_gateway.dialects.openai.names import client_name
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import (
     Accepted,
+    Activity,
     BlockStart,
     BlockStop,
     Event,
@@ -40,10 +41,16 @@ BEGINNINGS: Mapping[str, str] = {"text": "content", "thinking": "reasoning_conte
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What an answer in a session also says: `fields` stand in every chunk, `usage` writes counts."""
+    """What an answer also says: `fields` stand in every chunk, `usage` writes counts.
+
+    `own` are names of tools that the gateway runs, whose calls are not the client's. `report` says what
+    the turn has used so far, to a client that wants to see what the gateway does.
+    """
 
     fields: Mapping[str, object] = field(default_factory=dict)
     usage: Callable[[Usage], Mapping[str, object]] = endings.usage
+    own: frozenset[str] = frozenset()
+    report: Callable[[], Mapping[str, object]] | None = None
 
 
 class ChatStream:
@@ -71,6 +78,8 @@ class ChatStream:
             **extras.fields,
         }
         self._written = extras.usage
+        self._own = extras.own
+        self._report = extras.report
         self._include_usage = include_usage
         self._tool_names = tool_names or {}
         self._before, self._after = b"", b""
@@ -115,6 +124,8 @@ class ChatStream:
                 return b""
             case MessageStop():
                 return self._end()
+            case Activity(kind, data) if self._report is not None:
+                return self._beside(kind, data)
             case Accepted() | SignatureDelta() | OtherDelta() | Ping() | OtherEvent():
                 return b""
             case TextDelta():  # pragma: no cover  # feed() has dealt with it
@@ -135,7 +146,7 @@ class ChatStream:
         if kind in BEGINNINGS:
             text = block.get(kind)
             return self._delta({BEGINNINGS[kind]: text}) if isinstance(text, str) and text else b""
-        if kind != "tool_use":
+        if kind != "tool_use" or block.get("name") in self._own:
             return b""
         number = self._calls[index] = len(self._calls)
         self._silent[index] = block.get("input")
@@ -163,7 +174,13 @@ class ChatStream:
         counted = b""
         if self._include_usage:
             counted = sse.data({**self._chunk, "choices": [], "usage": self._written(self._usage)})
+        if self._report is not None:
+            counted += self._beside("usage", self._report())
         return said + last + counted + sse.DONE
+
+    def _beside(self, kind: str, data: Mapping[str, object]) -> bytes:
+        """Write a frame about what the gateway does, in which no client finds a choice."""
+        return sse.data({**self._chunk, "object": kind, "type": kind, **data, "choices": []})
 
     def _delta(
         self, delta: Mapping[str, object], ending: Mapping[str, object] | None = None

@@ -42,11 +42,12 @@ def metadata(fields: Mapping[str, object], key: str = "metadata") -> dict[str, o
     return value
 
 
-def names(fields: Mapping[str, object], key: str) -> tuple[str, ...] | None:
+def names(fields: Mapping[str, object], key: str, path: str = "") -> tuple[str, ...] | None:
     """Return an array of names, each once; None when it is absent or null."""
-    values = optional(fields, key, list)
+    values = optional(fields, key, list, path)
     if values is None:
         return None
+    key = f"{path}{key}"
     if len(values) > MOST_NAMES:
         wrong(key, f"must have at most {MOST_NAMES} entries")
     for i, value in enumerate(values):

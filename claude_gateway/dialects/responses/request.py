@@ -21,6 +21,7 @@ from claude_gateway.dialects.openai.params import (
     unlike,
 )
 from claude_gateway.dialects.openai.parts import AUDIO
+from claude_gateway.dialects.openai.toolbox import NO_OWN
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.dialects.responses.items import Told, conversation, items
 from claude_gateway.dialects.responses.searches import with_searches
@@ -112,19 +113,20 @@ def brings_results_alone(fields: Mapping[str, object]) -> bool:
     return "function_call_output" in kinds and "function_call" not in kinds
 
 
-def translate(
+def translate(  # noqa: PLR0913  # what is asked, whom, and what is known besides
     request: ResponseRequest,
     model: ModelInfo,
     *,
     auto_cache: bool = False,
     thoughts: bool = True,
     whole: Whole | None = None,
+    own: Sequence[Mapping[str, object]] = NO_OWN,
 ) -> Translated:
     """Translate for one model.
 
     `auto_cache` sets cache breakpoints for clients that set none; without `thoughts` earlier
     thinking is left out, which only the model that thought it may read. `whole` is the conversation
-    when the request's own items are not all of it.
+    when the request's own items are not all of it, `own` are tools that the gateway runs.
     """
     fields = request.fields
     talk = whole.talk if whole is not None else talk_of(request, model, thoughts=thoughts)
@@ -143,6 +145,7 @@ def translate(
         show=_shows(reasoning),
         joins=whole is not None,
         past_tools=whole.tools if whole is not None else (),
+        own=own,
     )
     return translated(asked, model, auto_cache=auto_cache)
 
