@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.access import places
@@ -52,6 +52,17 @@ class Door:
             "GATEWAY_ALLOWED_HOSTS.",
             code="host_not_allowed",
         )
+
+    def check_origin(self, origin: str, named: Collection[str]) -> None:
+        """Refuse a page that is neither of this machine, nor the gateway's own, nor `named`."""
+        name = places.origin_name(origin)
+        own = name is not None and (places.is_loopback_name(name) or name in self._rules.hosts)
+        if not own and origin not in named and not places.is_local_origin(origin):
+            raise Forbidden(
+                "Pages of this Origin may not use this. If they should, name it in "
+                "GATEWAY_CORS_ORIGINS.",
+                code="origin_not_allowed",
+            )
 
     def is_local(self, arrival: Arrival) -> bool:
         """Whether the request surely comes from this machine's own user."""

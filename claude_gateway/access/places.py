@@ -61,6 +61,13 @@ def is_local_origin(origin: str) -> bool:
     return match[1] in ("http", "https") and name is not None and is_loopback_name(name)
 
 
+@lru_cache(maxsize=1024)
+def origin_name(origin: str) -> str | None:
+    """Return the host of an Origin header that names a web page; None when it does not."""
+    match = _ORIGIN.fullmatch(origin.lower())
+    return host_name(match[2]) if match and match[1] in ("http", "https") else None
+
+
 def default_gateway(route_table: str) -> str | None:
     """Read the default gateway from Linux's /proc/net/route: in a container, its own bridge."""
     for line in route_table.splitlines()[1:]:

@@ -44,6 +44,21 @@ TOOL_AUDIT_DAYS = Setting(
     "Days after which an entry of the audit log is forgotten. 0: never.",
     SECTION,
 )
+MCP_SESSIONS = Setting(
+    "GATEWAY_MCP_SESSIONS",
+    whole(1, 10_000),
+    100,
+    "How many sessions at /mcp one caller may have; one more takes the place of the one that was used "
+    "longest ago. Clients of the newest protocol need none.",
+    SECTION,
+)
+MCP_IDLE = Setting(
+    "GATEWAY_MCP_SESSION_IDLE",
+    seconds(1, 86_400),
+    3600.0,
+    "Seconds after which a session at /mcp that nobody uses is forgotten; its client begins a new one.",
+    SECTION,
+)
 
 ALL: tuple[Setting[object], ...] = (
     TOOL_TIMEOUT,
@@ -51,4 +66,6 @@ ALL: tuple[Setting[object], ...] = (
     TOOL_PINS,
     TOOL_AUDIT,
     TOOL_AUDIT_DAYS,
+    MCP_SESSIONS,
+    MCP_IDLE,
 )

@@ -24,18 +24,23 @@ NAMES: Mapping[type, str] = {
 
 def parse_object(body: bytes) -> dict[str, object]:
     """Parse a request body, which must be one JSON object. Halves of characters become U+FFFD."""
+    value = parse_json(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
+    return value
+
+
+def parse_json(body: bytes) -> object:
+    """Parse a request body. Halves of characters become U+FFFD."""
     if not body or body.isspace():
         raise InvalidRequest("The body is empty; send a JSON object.", code="invalid_json")
     try:
-        value = _parsed(body)
+        return _parsed(body)
     except orjson.JSONDecodeError as exc:
         raise InvalidRequest(
             f"The body is not valid JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}.",
             code="invalid_json",
         ) from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
-    return value
 
 
 def optional(values: Mapping[str, object], key: str, kind: type[T], path: str = "") -> T | None:

@@ -101,11 +101,16 @@ class Toolbox:
         await shelf.look()
         return shelf
 
-    async def display(self, server_id: str, *choices: Choice) -> Display:
-        """Return what all choices let be seen of a server. Raises NotFound when that is nothing."""
-        server = self._server(server_id)
+    def check_reach(self, server_id: str, *choices: Choice) -> None:
+        """Raise NotFound unless there is such a server, and all choices reach it."""
+        self._server(server_id)
         if not all(choice.reaches(server_id) for choice in choices):
             raise _no_server(server_id)
+
+    async def display(self, server_id: str, *choices: Choice) -> Display:
+        """Return what all choices let be seen of a server. Raises NotFound when that is nothing."""
+        self.check_reach(server_id, *choices)
+        server = self._server(server_id)
         shelf = await self.shelf(server_id)
         allowed = [entry for entry in shelf.entries if _allowed(entry, choices)]
         return Display(server_id, server, state_of(server), allowed, shelf.quarantined)

@@ -47,9 +47,17 @@ class Extras:
         self._suggest = {i: s for i, s in servers.items() if isinstance(s, SuggestsValues)}
         self._timeout = timeout
 
-    def has_resources(self, server_id: str) -> bool:
-        """Whether a server could have resources."""
-        return server_id in self._resources
+    def has_resources(self, *choices: Choice) -> bool:
+        """Whether a server that may be asked could have resources."""
+        return any(self._may(id_, choices) for id_ in self._resources)
+
+    def has_prompts(self, *choices: Choice) -> bool:
+        """Whether a server that may be asked could have prompts."""
+        return any(self._may(id_, choices) for id_ in self._prompts)
+
+    def suggests(self, *choices: Choice) -> bool:
+        """Whether a server that may be asked helps with arguments."""
+        return any(self._may(id_, choices) for id_ in self._suggest)
 
     async def resources(self, caller: Caller, *choices: Choice) -> Lists[Resource]:
         """Return what can be read, in order of servers."""

@@ -27,10 +27,12 @@ from claude_gateway.web import (
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
 from claude_gateway.web.guard import guard, refuse_expectation
+from claude_gateway.web.mcp_server import endpoint as mcp_server
 from claude_gateway.web.trail import trail
 
 PUBLIC = RouteRule(public=True)
 NATIVE = RouteRule(overload_status=529)
+OWN_PAGES = RouteRule(foreign_pages=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ ROUTES = (
     Route("GET", "/v1/mcp/tools", mcp.list_tools),
     Route("POST", "/v1/mcp/tools/call", mcp.call_tool),
     Route("GET", "/v1/mcp/audit", audit.list_audit),
+    Route("POST", "/mcp", mcp_server.post, OWN_PAGES),
+    Route("GET", "/mcp", mcp_server.get, OWN_PAGES),
+    Route("DELETE", "/mcp", mcp_server.delete, OWN_PAGES),
+    Route("POST", "/mcp/{server_id}", mcp_server.post, OWN_PAGES),
+    Route("GET", "/mcp/{server_id}", mcp_server.get, OWN_PAGES),
+    Route("DELETE", "/mcp/{server_id}", mcp_server.delete, OWN_PAGES),
 )
 
 

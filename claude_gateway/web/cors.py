@@ -15,12 +15,13 @@ from claude_gateway.web import deadlines, trail
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
-    "x-gateway-strict, x-gateway-missing-tool-results, Idempotency-Key, " + deadlines.HEADER
+    "x-gateway-strict, x-gateway-missing-tool-results, Idempotency-Key, Last-Event-ID, "
+    "Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name, " + deadlines.HEADER
 )
 EXPOSED = (
     "x-request-id, request-id, content-disposition, retry-after, x-should-retry, x-upstream-request-id, "
     "x-gateway-model-remapped, x-gateway-ignored-params, x-gateway-schema-valid, "
-    "deprecation, sunset, " + ", ".join(trail.NAMES)
+    "deprecation, sunset, Mcp-Session-Id, " + ", ".join(trail.NAMES)
 )
 
 

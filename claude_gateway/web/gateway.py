@@ -29,15 +29,20 @@ from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.deadlines import patience
 from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.health_board import HealthBoard
+from claude_gateway.web.mcp_server.sessions import Sessions
 from claude_gateway.web.pulse import Pulse
 from claude_gateway.web.session_count import SessionCount
 
 
 @dataclass(frozen=True, slots=True)
 class RouteRule:
-    """How a route is guarded, and how it says that upstream is overloaded."""
+    """How a route is guarded, and how it says that upstream is overloaded.
+
+    `foreign_pages` may try with a key; where they may not, one that was not named is refused.
+    """
 
     public: bool = False
+    foreign_pages: bool = True
     overload_status: int = 503
 
 
@@ -63,6 +68,7 @@ class Gateway:
     price: Callable[[str, Usage], Decimal | None]
     store: Store | None = None
     access_log: AccessLog | None = None
+    mcp_sessions: Sessions = field(default_factory=Sessions)
     fetcher: Fetcher | None = None
     runs: Runs | None = None
     ids: Ids = field(default_factory=Ids)

@@ -66,6 +66,8 @@ async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> w
     rule = gateway.rules.get(request.match_info.route, GUARDED)
     try:
         check_place(request, gateway)
+        if not rule.foreign_pages:
+            check_pages(request, gateway)
         if request.method == "OPTIONS":
             return web.Response(status=204)
         if not rule.public:
@@ -90,6 +92,12 @@ def check_place(request: web.Request, gateway: Gateway) -> None:
     gateway.door.check_host(hosts[0])
     if not request.raw_path.startswith("/") and (named := urlsplit(request.raw_path).netloc):
         gateway.door.check_host(named)  # "GET http://name/path" says where it wants to go, too
+
+
+def check_pages(request: web.Request, gateway: Gateway) -> None:
+    """Let no page ask that is not of this machine, the gateway's own, or named, not even with a key."""
+    for origin in request.headers.getall("Origin", ()):
+        gateway.door.check_origin(origin, gateway.cors_origins)
 
 
 def _failure(

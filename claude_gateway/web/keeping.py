@@ -59,6 +59,13 @@ async def project_of(request: web.Request, project_id: str) -> Project:
     return await store_of(request).get_project(owner_of(request), project_id)
 
 
+async def project_path(request: web.Request, project_id: str, *, named: bool) -> str:
+    """Return the project's folder. A gateway that keeps nothing has the whole workspace only."""
+    if request.app[GATEWAY].store is None and not named:
+        return ""
+    return (await project_of(request, project_id)).path
+
+
 async def optional_fields(request: web.Request) -> dict[str, object]:
     """Read the fields of a request that may come without a body."""
     return parse_object(await read_json_body(request)) if request.body_exists else {}

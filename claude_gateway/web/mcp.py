@@ -14,7 +14,7 @@ from claude_gateway.types.resources import DEFAULT_PROJECT, Session
 from claude_gateway.types.tools import ToolCall
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
-from claude_gateway.web.keeping import owner_of, project_of, store_of
+from claude_gateway.web.keeping import owner_of, project_path, store_of
 from claude_gateway.web.replies import json_reply
 
 
@@ -53,7 +53,7 @@ async def call_tool(request: web.Request) -> web.StreamResponse:
         owner_of(request),
         asked.session_id,
         project_id,
-        await _path(request, project_id, named=asked.project_id is not None),
+        await project_path(request, project_id, named=asked.project_id is not None),
     )
     outcome = await _called(request, session, entry, call)
     return json_reply(mcp.written_outcome(entry, outcome))
@@ -70,13 +70,6 @@ async def _session(request: web.Request, asked: mcp.AskedCall) -> Session | None
     if asked.project_id not in (None, session.project_id):
         wrong("project_id", "is not the project of the session")
     return session
-
-
-async def _path(request: web.Request, project_id: str, *, named: bool) -> str:
-    """Return the project's folder. A gateway that keeps nothing has the whole workspace only."""
-    if request.app[GATEWAY].store is None and not named:
-        return ""
-    return (await project_of(request, project_id)).path
 
 
 async def _called(

@@ -20,7 +20,7 @@ from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.access.reach import Reach
 from claude_gateway.conversations.toolboxes import toolbox_of
-from claude_gateway.defaults import fetch_settings
+from claude_gateway.defaults import fetch_settings, tool_settings
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
@@ -45,6 +45,7 @@ from claude_gateway.web.connection import Connection
 from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.health_board import HealthBoard
+from claude_gateway.web.mcp_server.sessions import Sessions
 from claude_gateway.web.pulse import Pulse
 from claude_gateway.web.session_count import SessionCount
 
@@ -91,6 +92,9 @@ def build_gateway(
         toolbox=toolbox,
         tool_limits=limits_of(settings),
         price=price,
+        mcp_sessions=Sessions(
+            settings[tool_settings.MCP_SESSIONS], settings[tool_settings.MCP_IDLE]
+        ),
         store=registry.store,
         access_log=access_log,
         fetcher=_fetcher(settings),

@@ -49,6 +49,11 @@ class EventStream:
         except (ConnectionError, RuntimeError):
             log.debug("no one to hear the heartbeat")
 
+    async def settled(self) -> bool:
+        """Say whether it is committed, once that is certain."""
+        async with self._committing:
+            return self.committed
+
     async def end(self) -> web.StreamResponse:
         """Finish the response, which may have had nothing to say."""
         if not self.committed:

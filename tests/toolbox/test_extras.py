@@ -93,7 +93,11 @@ async def test_every_server_is_asked_on_behalf_of_the_caller() -> None:
         ("hello", {"who": "Bo"}, caller),
         (unfinished, caller),
     ]
-    assert (extras.has_resources("a"), extras.has_resources("b")) == (False, True)
+    for servers, has in (([*"ab"], True), (["b"], True), (["a"], False)):
+        choice = Choice.of(servers, None)
+        assert extras.has_resources(choice) is has
+        assert extras.has_prompts(choice) is has
+        assert extras.suggests(choice) is has
 
 
 async def test_s9_choices_are_asked_for_everything() -> None:

@@ -5,6 +5,7 @@ Every test runs in the session's event loop, where both of them live.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 BROKEN = ("error", "error_in_tool", "truncated")
 UPSTREAM_KEY = "sk-ant-api03-CANARY-upstream"
 CLIENT_KEY = "gw-CANARY-client"
+MCP_KEY, OTHER_MCP_KEY = "gw-CANARY-mcp", "gw-CANARY-other-mcp"
+SITE = Path(__file__).parent / "mcp/site"
 STRANGERS = [f"gw-CANARY-stranger-{i}" for i in range(400)]  # each is a user of its own
 
 
@@ -82,6 +85,27 @@ def env(fake: FakeAnthropic) -> dict[str, str]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def gateway(env: dict[str, str]) -> AsyncGenerator[GatewayProcess]:
+    async with GatewayProcess(env) as gateway:
+        yield gateway
+    assert "CANARY" not in gateway.output()
+    assert not [line for line in gateway.output().splitlines() if "Traceback" in line]
+
+
+@pytest.fixture(scope="session")
+def plugin_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where a plugin is found whose tool server has one of everything, as if pip had installed it."""
+    folder = tmp_path_factory.mktemp("site")
+    info = folder / "everything-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: everything\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[claude_gateway]\neverything = everything:plugin\n")
+    return os.pathsep.join([str(folder), str(SITE)])
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def everything(plugin_path: str) -> AsyncGenerator[GatewayProcess]:
+    """A gateway with that plugin."""
+    env = {"PYTHONPATH": plugin_path, "GATEWAY_API_KEYS": f"{MCP_KEY},{OTHER_MCP_KEY}"}
     async with GatewayProcess(env) as gateway:
         yield gateway
     assert "CANARY" not in gateway.output()

@@ -60,6 +60,9 @@ OWNED_BY_NOBODY = {
     "GET /v1/mcp/servers/{server_id}/tools",
     "GET /v1/mcp/servers/{server_id}/changes",
     "POST /v1/mcp/servers/{server_id}/tools/{tool}/approve",
+    "POST /mcp/{server_id}",  # its sessions are in a header: tests/wire/mcp
+    "GET /mcp/{server_id}",
+    "DELETE /mcp/{server_id}",
 }
 
 
