@@ -86,9 +86,17 @@ class KeepsSessions(Protocol):
         ...
 
     async def fork_session(
-        self, owner: str, session_id: str, fork: Session, last_number: int | None = None
+        self,
+        owner: str,
+        session_id: str,
+        fork: Session,
+        last_number: int | None = None,
+        replay: Replay | None = None,
     ) -> Session:
-        """Keep `fork` with copies of the messages, up to `last_number`. Totals begin at zero."""
+        """Keep `fork` with copies of the messages, up to `last_number`. Totals begin at zero.
+
+        `replay` is as for `create_session`.
+        """
         ...
 
     async def session_stats(self, owner: str) -> SessionStats:
@@ -139,7 +147,7 @@ class KeepsRuns(Protocol):
         When the same request (`replay`) began a run before, that run is returned and nothing is
         changed; one that is gone, or failed before its model said anything (`served_model` is None),
         does not count. Raises Conflict (`stale_session`) when the session's newest message is not the
-        `expected` one, and (`exists`) when a new session is there already.
+        `expected` one or it was changed since `seen`, and (`exists`) when a new session is there already.
         """
         ...
 

@@ -92,7 +92,8 @@ class TurnStart:
     `session` is as it shall be from now on: it is made when `new_session`, otherwise its
     changeable fields replace those stored. `project` is made when it is not there. `messages` join
     the session, after those with a number above `keep` have left the conversation. `expected` is
-    the newest number the caller has seen.
+    the newest number the caller has seen, `seen` the session's `updated_at` as they saw it; None:
+    whatever has been changed since may be replaced.
     """
 
     run: RunRecord
@@ -103,6 +104,7 @@ class TurnStart:
     keep: int | None = None
     expected: int = 0
     replay: Replay | None = None
+    seen: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

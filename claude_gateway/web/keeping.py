@@ -8,7 +8,6 @@ from typing import Literal
 
 from aiohttp import web
 
-from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.session_fields import HEADERS
 from claude_gateway.errors import InvalidRequest, Unavailable
 from claude_gateway.stores import Store
@@ -66,9 +65,9 @@ async def project_path(request: web.Request, project_id: str, *, named: bool) ->
     return (await project_of(request, project_id)).path
 
 
-async def optional_fields(request: web.Request) -> dict[str, object]:
-    """Read the fields of a request that may come without a body."""
-    return parse_object(await read_json_body(request)) if request.body_exists else {}
+async def optional_body(request: web.Request) -> bytes:
+    """Read the body of a request that may come without one."""
+    return await read_json_body(request) if request.body_exists else b""
 
 
 def replay_of(

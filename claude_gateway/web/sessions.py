@@ -19,7 +19,7 @@ from claude_gateway.web.busy import refuse_while_busy, stop_turn
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import (
     gone,
-    optional_fields,
+    optional_body,
     owner_of,
     project_of,
     replay_of,
@@ -123,7 +123,8 @@ async def delete_session(request: web.Request) -> web.StreamResponse:
 async def fork_session(request: web.Request) -> web.StreamResponse:
     """Go on from a point of a conversation in a new session."""
     gateway, store = request.app[GATEWAY], store_of(request)
-    asked = sessions.read_fork(await optional_fields(request))
+    body = await optional_body(request)
+    asked = sessions.read_fork(parse_object(body) if body else {})
     parent = await store.get_session(owner_of(request), request.match_info["id"])
     last = parent.last_number if asked.copy_messages else 0
     if asked.up_to is not None:
@@ -139,7 +140,8 @@ async def fork_session(request: web.Request) -> web.StreamResponse:
         updated_at=now,
         thinking_after=last,
     )
-    kept = await store.fork_session(parent.owner, parent.id, fork, last)
+    replay = replay_of(request, body, "session", fork.id)
+    kept = await store.fork_session(parent.owner, parent.id, fork, last, replay)
     gateway.session_count.changed()
     return json_reply(sessions.written(kept), 201)
 

@@ -200,6 +200,7 @@ def start_of(
         joined.keep,
         opening.session.last_number,
         replay,
+        opening.session.updated_at,
     )
 
 

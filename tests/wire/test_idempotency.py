@@ -48,6 +48,18 @@ async def test_the_same_request_gets_the_same_answer(
     assert other.json["id"] != first.json["id"]
 
 
+async def test_the_same_request_makes_one_fork(caller: Caller) -> None:
+    session = await caller.post("/v1/sessions")
+    path = f"/v1/sessions/{session['id']}/fork"
+    first = await caller.ask("POST", path, {"title": "Fork"}, KEY)
+    again = await caller.ask("POST", path, {"title": "Fork"}, KEY)
+    assert (first.status, again.status) == (201, 201)
+    assert first.json == again.json
+    assert (await caller.get("/v1/sessions"))["total"] == 2
+    other = await caller.ask("POST", path, {"title": "Another"}, KEY)
+    assert (other.status, other.json["error"]["code"]) == (409, "idempotency_key_reused")
+
+
 @pytest.mark.parametrize("kind", ["projects", "sessions", "messages"])
 async def test_of_many_at_once_one_is_made(caller: Caller, kind: str) -> None:
     path = await path_of(caller, kind)

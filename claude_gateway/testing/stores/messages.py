@@ -126,6 +126,17 @@ class OfMessages(OfAStore):
         await store.add_messages(ADA, "fork", [message("only here")])
         assert len((await store.history(ADA, "s"))[1]) == 4
 
+    async def test_the_same_request_makes_one_fork(self, store: Store) -> None:
+        await turn(store, "run_1")
+        first = await store.fork_session(ADA, "s", session("one"), None, replay("one", "session"))
+        again = await store.fork_session(ADA, "s", session("two"), None, replay("two", "session"))
+        assert again == first
+        with pytest.raises(NotFound):
+            await store.get_session(ADA, "two")
+        other = replay("two", "session", digest="other")
+        with pytest.raises(Conflict):
+            await store.fork_session(ADA, "s", session("two"), None, other)
+
     async def test_a_fork_can_end_earlier(self, store: Store) -> None:
         await turn(store, "run_1")
         await turn(store, "run_2")

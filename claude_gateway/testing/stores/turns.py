@@ -164,6 +164,20 @@ class OfTurns(OfAStore):
         assert await state(store) == before
         assert await store.find_replay(ADA, "key") is None
 
+    async def test_a_change_that_the_caller_has_not_seen_is_not_replaced(
+        self, store: Store
+    ) -> None:
+        kept = await store.create_session(session())
+        changed = await store.update_session(ADA, "s", {"title": "Renamed"})
+        late = starting(session=kept, new_session=False, seen=kept.updated_at)
+        with pytest.raises(Conflict) as refusal:
+            await store.begin_turn(late)
+        assert refusal.value.code == "stale_session"
+        assert await store.get_session(ADA, "s") == changed
+        seen = starting(session=changed, new_session=False, seen=changed.updated_at)
+        await store.begin_turn(seen)
+        assert (await store.get_session(ADA, "s")).title == "Renamed"
+
     async def test_an_attempt_at_which_the_model_said_nothing_can_be_made_again(
         self, store: Store
     ) -> None:

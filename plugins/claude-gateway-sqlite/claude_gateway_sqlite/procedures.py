@@ -13,7 +13,7 @@ CREATE TEMP VIEW beginning AS SELECT
     NULL AS run, NULL AS id, NULL AS owner, NULL AS session, NULL AS project_id, NULL AS dialect,
     NULL AS model, NULL AS created_at, NULL AS request_id, NULL AS instance, NULL AS stream,
     NULL AS on_disconnect, NULL AS status, NULL AS headers, NULL AS retries,
-    NULL AS session_id, NULL AS expected, NULL AS added, NULL AS session_model, NULL AS title,
+    NULL AS session_id, NULL AS expected, NULL AS seen, NULL AS added, NULL AS session_model, NULL AS title,
     NULL AS session_status, NULL AS thinking_after, NULL AS audit_log, NULL AS texts, NULL AS system_prompt,
     NULL AS metadata, NULL AS system, NULL AS tools, NULL AS enabled_tools, NULL AS enabled_servers,
     NULL AS message_id, NULL AS role, NULL AS content, NULL AS text, NULL AS said_at,
@@ -26,7 +26,7 @@ CREATE TEMP TRIGGER begins INSTEAD OF INSERT ON beginning BEGIN
     UPDATE sessions SET last_number = last_number + NEW.added,
         message_count = message_count + NEW.added, updated_at = max(updated_at, NEW.created_at)
     WHERE ref = NEW.session AND owner = NEW.owner AND id = NEW.session_id
-        AND last_number = NEW.expected;
+        AND last_number = NEW.expected AND (NEW.seen IS NULL OR updated_at = NEW.seen);
     SELECT RAISE(ABORT, 'stale') WHERE changes() = 0 AND NEW.session IS NOT NULL;
     UPDATE sessions SET model = NEW.session_model, title = NEW.title, status = NEW.session_status,
         thinking_after = NEW.thinking_after, audit_log = NEW.audit_log
@@ -61,7 +61,7 @@ END
 """
 BEGIN = """
 INSERT INTO beginning VALUES(
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
     ?, ?, ?, ?, ?, ?
 )
 """

@@ -124,6 +124,7 @@ class Fork:
     source: str
     fork: Session
     last_number: int | None
+    replay: Replay | None
 
 
 class Sessions:
@@ -178,9 +179,14 @@ class Sessions:
         await self._writer.do(delete, (owner, session_id))
 
     async def fork_session(
-        self, owner: str, session_id: str, fork: Session, last_number: int | None = None
+        self,
+        owner: str,
+        session_id: str,
+        fork: Session,
+        last_number: int | None = None,
+        replay: Replay | None = None,
     ) -> Session:
-        return await self._writer.do(forked, Fork(owner, session_id, fork, last_number))
+        return await self._writer.do(forked, Fork(owner, session_id, fork, last_number, replay))
 
     async def count_active_sessions(self) -> int:
         return int((await self._readers.rows(ACTIVE))[0][0])
@@ -262,11 +268,14 @@ def delete(desk: Desk, which: tuple[str, str]) -> None:
 
 
 def forked(desk: Desk, wanted: Fork) -> Session:
+    if (before := replays.made_before(desk, wanted.owner, wanted.replay)) is not None:
+        return get(desk, wanted.owner, before[3])
     source = desk.session(wanted.owner, wanted.source, look=True)
     fork = replace(wanted.fork, owner=wanted.owner)
     ref = add(desk, fork)
     last = EVERY_NUMBER if wanted.last_number is None else wanted.last_number
     desk.cur.execute(COPY_MESSAGES, (ref, source, last))
     desk.cur.execute(COUNT_COPIES, (wanted.owner, ref))
+    replays.keep(desk, wanted.owner, wanted.replay)
     desk.cur.execute(TO_INDEX, (ref,))
     return get(desk, wanted.owner, fork.id)

@@ -41,9 +41,9 @@ LAST_NUMBER = "SELECT last_number FROM sessions WHERE owner = ? AND ref = ?"
 
 NO_RUN = "There is no such run."
 TWICE = "There is a run of this id already."
-STALE = "The session has gone on since: its newest message is not the one that was expected."
+STALE = "The session has gone on, or was changed, since it was looked at."
 
-NO_SESSION: tuple[object, ...] = (None, 0, 0, *(None,) * 5, 0)
+NO_SESSION: tuple[object, ...] = (None, 0, None, 0, *(None,) * 5, 0)
 NO_TEXTS: Texts = (None,) * 6
 NO_MESSAGE: tuple[object, ...] = (None,) * 8
 NO_EVENTS: tuple[object, ...] = (None,) * 4
@@ -123,7 +123,8 @@ def _session(desk: Desk, start: TurnStart, ref: int, wanted: Session) -> tuple[o
     texts = sessions.texts(wanted)
     same = start.new_session or desk.knows(ref, texts)
     return (
-        *(wanted.id, _newest(start), len(start.messages), wanted.model, wanted.title),
+        *(wanted.id, _newest(start), None if start.new_session else start.seen),
+        *(len(start.messages), wanted.model, wanted.title),
         *(wanted.status, wanted.thinking_after, wanted.audit_log, not same),
         *(NO_TEXTS if same else texts),
     )
