@@ -6,14 +6,13 @@ Bytes that upstream sent are only passed on with events that did not change.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TypeAlias
 
 from claude_gateway.engine.fold import Fold
 from claude_gateway.engine.tally import added, counted
 from claude_gateway.engine.thinking import CHANGES, changes
 from claude_gateway.types.events import (
     Accepted,
+    BlockEvent,
     BlockStart,
     BlockStop,
     Event,
@@ -27,12 +26,9 @@ from claude_gateway.types.events import (
     SignatureDelta,
     TextDelta,
     ThinkingDelta,
+    moved,
 )
 from claude_gateway.types.requests import Answer
-
-BlockEvent: TypeAlias = (
-    BlockStart | TextDelta | ThinkingDelta | SignatureDelta | InputDelta | OtherDelta | BlockStop
-)
 
 
 class Joiner:
@@ -111,13 +107,7 @@ class Joiner:
     def _moved(self, event: BlockEvent) -> Event:
         index = event.index + self._earlier
         self._blocks = max(self._blocks, index + 1)
-        if index == event.index:
-            return event
-        if isinstance(event, TextDelta):
-            if event.literal is not None:
-                return TextDelta(index, None, event.literal)
-            return TextDelta(index, event.text)
-        return replace(event, index=index, frame=None)
+        return moved(event, index)
 
 
 def _ended(event: Event, reason: str) -> Event:

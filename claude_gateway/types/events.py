@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 
@@ -188,3 +188,18 @@ Event: TypeAlias = (
     | Ping
     | OtherEvent
 )
+
+BlockEvent: TypeAlias = (
+    BlockStart | TextDelta | ThinkingDelta | SignatureDelta | InputDelta | OtherDelta | BlockStop
+)
+
+
+def moved(event: BlockEvent, index: int) -> BlockEvent:
+    """Return it for another index; where that changes nothing, with the bytes it arrived in."""
+    if index == event.index:
+        return event
+    if isinstance(event, TextDelta):
+        if event.literal is not None:
+            return TextDelta(index, None, event.literal)
+        return TextDelta(index, event.text)
+    return replace(event, index=index, frame=None)

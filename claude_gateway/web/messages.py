@@ -6,7 +6,6 @@ from aiohttp import web
 
 from claude_gateway import sse
 from claude_gateway.dialects.anthropic import request as native
-from claude_gateway.dialects.anthropic.stream import MessageStream
 from claude_gateway.dialects.session_fields import session_fields
 from claude_gateway.types.requests import Answer
 from claude_gateway.web.bodies import read_json_body
@@ -14,6 +13,7 @@ from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.messages_session import kept_messages
 from claude_gateway.web.native_calls import call_of, others_of
+from claude_gateway.web.native_tools import NativeTools, native_tools, watching
 from claude_gateway.web.replies import bytes_reply
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turns import lasts
@@ -26,15 +26,19 @@ async def messages(request: web.Request) -> web.StreamResponse:
     about = session_fields({}, request.headers)
     if lasts(request, about):
         return await kept_messages(request, asked, about)
+    tools = await native_tools(request, asked)
     resolved = gateway.catalogue.resolve(asked.model)
     run = begin_run(request, resolved, stream=asked.stream)
-    call = call_of(request, asked, resolved)
-    others = others_of(request, asked, resolved)
+    call = call_of(request, asked, resolved, tools)
+    others = others_of(request, asked, resolved, tools)
+    rounds = tools.rounds(run) if tools is not None else None
+    headers = {**notes(resolved), **(tools.headers if tools is not None else {})}
     if not asked.stream:
-        answer = await gateway.engine.complete(resolved.backend, call, run, others, rounds=None)
-        return _whole(answer, notes(resolved))
-    batches = gateway.engine.stream(resolved.backend, call, run, others, rounds=None)
-    return await stream_reply(request, batches, MessageStream(), notes(resolved))
+        answer = await gateway.engine.complete(resolved.backend, call, run, others, rounds)
+        return _whole(answer, headers, tools)
+    batches = gateway.engine.stream(resolved.backend, call, run, others, rounds)
+    encoder = tools.encoder(run) if tools is not None else watching(request, run)
+    return await stream_reply(request, batches, encoder, headers)
 
 
 async def count_tokens(request: web.Request) -> web.StreamResponse:
@@ -43,10 +47,13 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
     asked = native.read(await read_json_body(request))
     resolved = gateway.catalogue.resolve(asked.model)
     run = begin_run(request, resolved, stream=False)
-    call = call_of(request, asked, resolved)
+    call = call_of(request, asked, resolved, await native_tools(request, asked))
     return _whole(await gateway.engine.count_tokens(resolved.backend, call, run), notes(resolved))
 
 
-def _whole(answer: Answer, headers: dict[str, str]) -> web.Response:
-    body = answer.body or sse.compact(answer.message)
+def _whole(
+    answer: Answer, headers: dict[str, str], tools: NativeTools | None = None
+) -> web.Response:
+    seen = tools.shown(answer.message) if tools is not None else answer.message
+    body = (seen is answer.message and answer.body) or sse.compact(seen)
     return bytes_reply(body, headers={**answer.headers, **headers})

@@ -21,7 +21,6 @@ from claude_gateway.conversations.opening import Opening, prompt_of, without_thi
 from claude_gateway.conversations.window import check_window
 from claude_gateway.dialects import kept
 from claude_gateway.dialects.anthropic import request as native
-from claude_gateway.dialects.anthropic.stream import MessageStream
 from claude_gateway.dialects.exact import parsed
 from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.engine.thinking import binds
@@ -34,6 +33,7 @@ from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.native_calls import call_of, others_of
+from claude_gateway.web.native_tools import NativeTools, decides, native_tools, watching
 from claude_gateway.web.turns import (
     Wish,
     begun,
@@ -65,6 +65,7 @@ class _NativeTurn:
         self._asked = asked
         self._about = about
         self._gateway = request.app[GATEWAY]
+        self._tools: NativeTools | None = None
         self.headers: dict[str, str] = {}
 
     async def begin(self, claim: Claim | None, wish: Wish) -> LiveRun | RunRecord:
@@ -72,11 +73,15 @@ class _NativeTurn:
         resolved = self._gateway.catalogue.resolve(self._asked.model)
         run = begin_run(self._request, resolved, stream=self._asked.stream)
         self.headers |= notes(resolved)
-        call = call_of(self._request, self._asked, resolved)
         opening: Opening | None = None
         joined: Joined | None = None
         if self._about.session_id is not None:
             opening = await opening_of(self._request, self._about)
+        session = opening.session if opening is not None else None
+        self._tools = await native_tools(self._request, self._asked, session)
+        self.headers |= self._tools.headers if self._tools is not None else {}
+        call = call_of(self._request, self._asked, resolved, self._tools)
+        if opening is not None:
             joined = self._joined(opening, resolved)
             check_window(joined.session, joined.fresh, resolved.model)
             call = self._with_history(call, opening, joined, resolved)
@@ -92,7 +97,7 @@ class _NativeTurn:
         return tried
 
     def _tried(self, opening: Opening, resolved: Resolved) -> Joined:
-        body = parsed(self._asked.body)
+        body = self._body()
         said = [
             Turn(str(m.get("role")), blocks(m.get("content")))
             for m in body["messages"]
@@ -108,10 +113,11 @@ class _NativeTurn:
         self, call: ModelRequest, opening: Opening, joined: Joined, resolved: Resolved
     ) -> ModelRequest:
         """Put what is stored in front, unless the client has sent it."""
-        body = parsed(self._asked.body)
+        body = self._body()
         call = replace(call, affinity=opening.session.id)
         known = opening.told or joined.system != blocks(body.get("system"))
-        if _is_whole(body) or not known:
+        ran = any(turn.ran for turn in joined.told)  # which the client has not seen
+        if not known or (_is_whole(body) and not ran):
             return call
         params = {key: value for key, value in _without(body).items() if key != "system"}
         if joined.system:
@@ -125,37 +131,39 @@ class _NativeTurn:
             params=params,
             raw=None,
             binds_thinking=binds(resolved.model),
-            may_forget=not _decides(body),
+            may_forget=not decides(body),
         )
 
+    def _body(self) -> dict[str, Any]:
+        """Return the request's fields exactly, with the gateway's tools where it runs any."""
+        return parsed(self._asked.body) if self._tools is None else {**self._tools.fields}
+
     def _work(self, run: Run, resolved: Resolved, call: ModelRequest) -> Work:
+        tools = self._tools
+        rounds = tools.rounds(run) if tools is not None else None
+
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
-            return sse.compact(message)
+            return sse.compact(message if tools is None else tools.shown(message))
 
         others = others_of(self._request, self._asked, resolved) if call.raw is not None else ()
         if not self._asked.stream and call.raw is not None:  # inside, every kept run is a stream
             call = replace(call, params=_without(parsed(self._asked.body)), raw=None)
         batches = self._gateway.engine.stream(
-            resolved.backend, replace(call, stream=True), run, others, rounds=None
+            resolved.backend, replace(call, stream=True), run, others, rounds
         )
         return Work(
             run,
             batches,
-            MessageStream(),
+            watching(self._request, run) if tools is None else tools.encoder(run),
             self._gateway.ids.message(),
             None if self._asked.stream else reply,
+            lambda: rounds.memory.blocks if rounds is not None else 0,
         )
 
 
 def _is_whole(body: Mapping[str, Any]) -> bool:
     """Whether the client has sent the whole history: it holds turns of the assistant's."""
     return any(m.get("role") == "assistant" for m in body["messages"] if isinstance(m, dict))
-
-
-def _decides(body: Mapping[str, object]) -> bool:
-    """Whether the client says itself what becomes of thinking that does not fit."""
-    thinking = body.get("thinking")
-    return isinstance(thinking, dict) and "block_binding" in thinking
 
 
 def _without(fields: Mapping[str, object]) -> dict[str, object]:

@@ -11,6 +11,7 @@ from claude_gateway.engine.fallback import Alternative
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.types.requests import ModelRequest
 from claude_gateway.web.gateway import PRINCIPAL
+from claude_gateway.web.native_tools import NativeTools
 from claude_gateway.web.standins import stand_ins
 
 # A native client decides about these itself; they reach upstream byte for byte.
@@ -18,21 +19,30 @@ PASSED_ON = ("anthropic-version", "anthropic-beta")
 
 
 def others_of(
-    request: web.Request, asked: native.MessagesRequest, resolved: Resolved
+    request: web.Request,
+    asked: native.MessagesRequest,
+    resolved: Resolved,
+    tools: NativeTools | None = None,
 ) -> Sequence[Alternative]:
     """Return who may answer instead."""
-    others = stand_ins(request, resolved, lambda other: call_of(request, asked, other))
+    others = stand_ins(request, resolved, lambda other: call_of(request, asked, other, tools))
     # Thinking is bound to the model that thought it; another one might refuse the conversation.
     return () if others and native.is_bound(asked) else others
 
 
 def call_of(
-    request: web.Request, asked: native.MessagesRequest, resolved: Resolved
+    request: web.Request,
+    asked: native.MessagesRequest,
+    resolved: Resolved,
+    tools: NativeTools | None = None,
 ) -> ModelRequest:
-    """Return the call: the client's own bytes, with the model's name as upstream knows it."""
+    """Return the call: the client's own bytes, with the model's name as upstream knows it.
+
+    Where the gateway runs `tools` it is the client's fields with these.
+    """
     model = resolved.model.id
     params = {k: v for k, v in asked.fields.items() if k not in ("model", "stream")}
-    return ModelRequest(
+    call = ModelRequest(
         model,
         params,
         stream=asked.stream,
@@ -44,3 +54,4 @@ def call_of(
         },
         upstream_key=request[PRINCIPAL].upstream_key,
     )
+    return call if tools is None else tools.call(call, resolved.model)
