@@ -89,6 +89,7 @@ from claude_gateway.types.runs import Run
 from claude_gateway.types.secrets import Secret
 from claude_gateway.types.server_resources import Caller, Resource, ResourceTemplate
 from claude_gateway.types.tools import (
+    Approval,
     Progress,
     ServerState,
     Tool,
@@ -108,6 +109,7 @@ __all__ = [
     "WORKSPACE_DIR",
     "Accepted",
     "Answer",
+    "Approval",
     "AuditEntry",
     "AuditFilter",
     "Authenticator",

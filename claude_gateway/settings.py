@@ -202,11 +202,17 @@ def one_of(*choices: str) -> Callable[[str], str]:
 class Settings:
     """The values of one start, by key."""
 
-    __slots__ = ("_given", "_values")
+    __slots__ = ("_environment", "_given", "_values")
 
-    def __init__(self, values: Mapping[Setting[object], object], given: frozenset[str]) -> None:
+    def __init__(
+        self,
+        values: Mapping[Setting[object], object],
+        given: frozenset[str],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._values = values
         self._given = given
+        self._environment = environment or {}
 
     def __getitem__(self, key: Setting[T]) -> T:
         return cast("T", self._values.get(cast("Setting[object]", key), key.default))
@@ -217,6 +223,11 @@ class Settings:
     def given(self, key: Setting[T]) -> bool:
         """Whether somebody set it, rather than leaving the default."""
         return key.name in self._given
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """All variables that settings were read from, for files that name some. Never to be shown."""
+        return self._environment
 
     @classmethod
     def read(cls, environment: Mapping[str, str], known: Iterable[Setting[object]]) -> Settings:
@@ -240,7 +251,7 @@ class Settings:
                 mistakes.append(f"{key.name}: {_without(raw, str(exc)) if key.secret else exc}")
         if mistakes:
             raise SettingsError(mistakes)
-        return cls(values, frozenset(given))
+        return cls(values, frozenset(given), environment)
 
 
 def _at_home(value: Path) -> Path:

@@ -201,3 +201,8 @@ def test_folders_are_in_the_home_folder_unless_somebody_sets_them() -> None:
 def test_the_home_of_nobody_is_a_mistake_of_the_settings() -> None:
     with pytest.raises(SettingsError, match="WORKSPACE_DIR"):
         Settings.read({"WORKSPACE_DIR": "~no-such-user-here/x"}, (names.WORKSPACE_DIR,))
+
+
+def test_variables_that_are_no_settings_are_there_for_files_that_name_them() -> None:
+    assert Settings.read({"OTHER": "x"}, (PORT,)).environment["OTHER"] == "x"
+    assert Settings({}, frozenset()).environment == {}

@@ -7,11 +7,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from claude_gateway import sse
 from claude_gateway.schemas import Untold, mistake, schema_mistake
 from claude_gateway.toolbox.names import wire_name
-from claude_gateway.types.tools import Tool
+from claude_gateway.types.tools import Approval, Tool
 
 LARGEST = 64 * 2**10  # bytes of a definition, as compact JSON
 LONGEST_NAME = 200  # characters
@@ -119,8 +120,10 @@ def _plain(tool: Tool) -> Tool:
         raise _Unfit("has no object as its schema")
     if not isinstance(annotations, dict) or not isinstance(output, dict | None):
         raise _Unfit("has annotations or an output schema that are no objects")
+    if tool.approval not in get_args(Approval):
+        raise _Unfit("needs an approval that nobody knows")
     schema = schema if "type" in schema else {"type": "object", **schema}
-    return Tool(tool.name, description, schema, title, annotations, output)
+    return Tool(tool.name, description, schema, title, annotations, output, tool.approval)
 
 
 def _check_name(name: object) -> None:

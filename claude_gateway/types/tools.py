@@ -12,6 +12,7 @@ from typing import Literal
 from claude_gateway.types.resources import DEFAULT_PROJECT
 
 ServerStatus = Literal["available", "starting", "error", "auth_required", "disabled"]
+Approval = Literal["never", "ask", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,9 @@ class Tool:
 
     `annotations` are MCP's hints (`readOnlyHint` and so on): what a server says of itself, and so
     nothing to rely on.
+
+    `approval` is what the operator wants of calls: `never` a person's approval, `ask` for one before
+    each call, unless whoever asks is trusted to do without, or `always`, which nobody can waive.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Tool:
     title: str = ""
     annotations: Mapping[str, object] = field(default_factory=dict)
     output_schema: Mapping[str, object] | None = None
+    approval: Approval = "never"
 
 
 @dataclass(frozen=True, slots=True)

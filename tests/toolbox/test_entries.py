@@ -31,6 +31,7 @@ def deep(levels: int) -> dict[str, Any]:
         (Tool("a", "", SCHEMA, title=5), "no text"),  # type: ignore[arg-type]
         (Tool("a", "", []), "no object"),  # type: ignore[arg-type]
         (Tool("a", "", SCHEMA, annotations=[]), "no objects"),  # type: ignore[arg-type]
+        (Tool("a", "", SCHEMA, approval="maybe"), "an approval that nobody"),  # type: ignore[arg-type]
         (tool(schema={"type": "string"}), "type is not object"),
         (tool(schema={"type": ["object", "null"]}), "type is not object"),
         (tool(schema={"type": "object", "properties": []}), "a schema that is none: properties"),
@@ -89,3 +90,10 @@ def test_a_server_with_too_many_tools_has_the_rest_left_out() -> None:
     entries, (apart,) = checked("s", [tool(f"t{i}") for i in range(MOST_TOOLS + 5)])
     assert len(entries) == MOST_TOOLS
     assert (apart.name, apart.reason) == ("5 more", "are left out: 1000 are the most")
+
+
+def test_the_approval_that_an_operator_wants_stays_with_a_tool() -> None:
+    (entry,), _ = checked("s", [Tool("a", "", SCHEMA, approval="always")])
+    assert entry.tool.approval == "always"
+    (plain,), _ = checked("s", [Tool("a", "", SCHEMA)])
+    assert (plain.tool.approval, plain.digest) == ("never", entry.digest)
