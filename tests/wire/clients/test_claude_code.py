@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600
 CLIENT_KEY = "gw-CANARY-client"
 PATIENCE = 60.0  # seconds for one run
 README = Path(__file__).parents[3] / "README.md"
+MCP_PAGE = README.parent / "docs/mcp.md"
 
 
 class Tap:
@@ -163,6 +164,28 @@ async def test_a_turn_with_a_tool_is_completed(
     [result] = results["content"]
     assert (result["type"], result["tool_use_id"]) == ("tool_result", "toolu_a")
     assert "the word is xyzzy" in result["content"]
+
+
+async def test_the_gateways_own_tools_are_used_through_mcp(
+    claude: ClaudeCode, gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    [line] = re.findall(r"```sh\n(claude mcp add [^\n]*)\n```", MCP_PAGE.read_text("utf-8"))
+    line = line.replace("localhost:8000", f"localhost:{gateway.port}")
+    environment = claude.environment(gateway.url, GATEWAY_KEY=CLIENT_KEY)
+    adding = await claude.start(environment, "bash", "-ec", line)
+    added = await finished(adding)
+    assert (adding.returncode, "Added HTTP MCP server" in added) == (0, True), added
+    listing = await claude.start(environment, "claude", "mcp", "list")
+    assert re.search(r"gateway: \S+ \(HTTP\) - .* Connected", await finished(listing))
+    name = "mcp__gateway__mcp_filesystem__write_file"
+    write = tool_use(name, json.dumps({"path": "claude.txt", "content": "xyzzy"}), id="toolu_m")
+    upstream.script(answering(write, stop_reason="tool_use"), answering(text("Written.")))
+    code, printed = await claude.ask(gateway.url, "Write it down.", "--allowedTools", name)
+    assert (code, printed) == (0, "Written.\n")
+    results = upstream.turns[-1].json["messages"][-1]
+    [result] = [block for block in results["content"] if block["type"] == "tool_result"]
+    assert result["tool_use_id"] == "toolu_m"
+    assert "/workspace/claude.txt" in json.dumps(result["content"])
 
 
 async def test_t04_all_that_it_sends_reaches_upstream_byte_for_byte(

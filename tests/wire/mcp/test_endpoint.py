@@ -362,3 +362,18 @@ async def test_calls_are_in_the_audit_log(raw: Raw) -> None:
     audit = await ask(raw.port, "GET", "/v1/mcp/audit", b"", {"x-api-key": KEY})
     (entry,) = [one for one in audit.json["entries"] if one["call_id"] == id_]
     assert (entry["server"], entry["tool"]) == ("everything", "test_who")
+
+
+async def test_a_call_that_takes_long_is_a_stream_that_is_never_silent(plugin_path: str) -> None:
+    env = {"PYTHONPATH": plugin_path, "GATEWAY_HEARTBEAT": "0.1", "GATEWAY_TOOL_TIMEOUT": "1"}
+    async with GatewayProcess(env) as gateway, Connection(gateway.port) as connection:
+        body, headers = standing_alone("tools/call", name="everything__test_waits")
+        await connection.send(request("POST", "/mcp", body, {**BOTH, **headers}))
+        assert (await connection.head()).status == 200
+        assert await connection.chunk() == b": ping\n\n"
+        while (chunk := await connection.chunk()) == b": ping\n\n":
+            pass
+        (answer,) = frames(chunk)
+        assert answer["result"]["isError"] is True
+        assert "took longer than 1 s" in answer["result"]["content"][0]["text"]
+        assert await connection.chunk() == b""
