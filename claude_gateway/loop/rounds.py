@@ -21,7 +21,7 @@ from claude_gateway.engine.tally import mapping
 from claude_gateway.loop.limits import Meter
 from claude_gateway.loop.making import Asked, Making, refused
 from claude_gateway.loop.memory import Memory
-from claude_gateway.loop.telling import called, came, gave, usage_of
+from claude_gateway.loop.telling import called, came, gave, text_of, usage_of
 from claude_gateway.toolbox import Entry, Outcome
 from claude_gateway.types.events import Activity
 from claude_gateway.types.requests import ModelRequest
@@ -35,7 +35,7 @@ NO_MORE = "{why} No more tools can be called in this turn: answer with what you 
 
 
 class ToolRounds:
-    """Runs one turn's calls. `results` are what the tools gave, by the ids of the calls."""
+    """Runs one turn's calls. `gave` is what the tools gave as text, and whether that is an error."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ToolRounds:
         others: Rounds = PAUSES,
     ) -> None:
         """`tools` are the gateway's, by the names that the model knows; `others` decide the rest."""
-        self.results: dict[str, Outcome] = {}
+        self.gave: dict[str, tuple[str, bool]] = {}
         self.memory = memory
         self._tools = tools
         self._making = making
@@ -101,7 +101,7 @@ class ToolRounds:
         )
         turn.tell(called(asked))
         outcome = await self._outcome(asked)
-        self.results[asked.id] = outcome
+        self.gave[asked.id] = (text_of(outcome), outcome.result.is_error)
         turn.tell(gave(asked, outcome))
         return outcome.block(asked.id)
 

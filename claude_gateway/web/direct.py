@@ -42,16 +42,17 @@ class Direct(Wanted):
         self._others = stand_ins(request, resolved, self.of)
         self.headers.update(notes(resolved))
         self.run = begin_run(request, resolved, stream=asked.stream)
-        self.rounds: Rounds = PAUSES
-        if tools is not None:
-            self.rounds = tools.rounds(self.run, self.translated.own)
+        self.looped = None if tools is None else tools.rounds(self.run, self.translated.own)
+        self._rounds: Rounds = self.looped or PAUSES
 
     async def answer(self) -> Answer:
         """Ask for the answer in one piece."""
         backend = self._resolved.backend
-        return await self._engine.complete(backend, self._call, self.run, self._others, self.rounds)
+        return await self._engine.complete(
+            backend, self._call, self.run, self._others, self._rounds
+        )
 
     def batches(self) -> AsyncGenerator[Sequence[Event]]:
         """Ask for the answer as a stream."""
         backend = self._resolved.backend
-        return self._engine.stream(backend, self._call, self.run, self._others, self.rounds)
+        return self._engine.stream(backend, self._call, self.run, self._others, self._rounds)

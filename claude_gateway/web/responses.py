@@ -28,8 +28,15 @@ from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import bytes_reply, json_reply
-from claude_gateway.web.responses_session import kept_response, no_response, run_id, unfinished
+from claude_gateway.web.responses_session import (
+    kept_response,
+    no_response,
+    run_id,
+    unfinished,
+    with_own,
+)
 from claude_gateway.web.streams import stream_reply
+from claude_gateway.web.turn_tools import turn_tools
 from claude_gateway.web.turns import the_runs
 from claude_gateway.web.viewing import watched
 from claude_gateway.web.wanted import fills_in
@@ -50,18 +57,21 @@ async def _direct(request: web.Request, asked: responses.ResponseRequest) -> web
     gateway = request.app[GATEWAY]
     resolved = gateway.catalogue.resolve(asked.model)
     await fetch_links(request, asked.fields)
-    auto_cache = gateway.settings[AUTO_CACHE]
+    tools = await turn_tools(request, asked.fields)
+    own = tools.definitions if tools is not None else ()
+    auto = gateway.settings[AUTO_CACHE]
 
     def translate(model: ModelInfo) -> Translated:
         # Thinking is bound to the model that thought it; a stand-in might refuse it.
         thoughts = model.id == resolved.model.id
-        return responses.translate(asked, model, auto_cache=auto_cache, thoughts=thoughts)
+        return responses.translate(asked, model, auto_cache=auto, thoughts=thoughts, own=own)
 
-    wanted = Direct(request, asked, resolved, translate)
+    wanted = Direct(request, asked, resolved, translate, tools)
     tail = wanted.run.id.removeprefix("run_")
     opening = Opening(f"resp_{tail}", int(time.time()), resolved.model.id, echo(asked.fields))
     thinking = asked.thinking and not wanted.translated.words
     client = Client(tail, wanted.translated.tool_names, thinking, asked.sources)
+    client = with_own(client, tools, wanted.looped, wanted.translated.own)
     if asked.stream:
         encoder = ResponseStream(opening, client)
         return await stream_reply(request, wanted.batches(), encoder, wanted.headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -16,11 +16,12 @@ from claude_gateway.dialects.openai.params import Translated, Whole
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.dialects.responses import request as responses
 from claude_gateway.dialects.responses.echo import echo
-from claude_gateway.dialects.responses.output import Client
+from claude_gateway.dialects.responses.output import Client, OwnTool
 from claude_gateway.dialects.responses.response import Opening, begun, whole
 from claude_gateway.dialects.responses.stream import ResponseStream
 from claude_gateway.dialects.session_fields import SessionFields, session_fields
 from claude_gateway.errors import InvalidRequest, NotFound
+from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.runs.live import LiveRun, Work
 from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
@@ -31,6 +32,7 @@ from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.kept_turn import KeptTurn
 from claude_gateway.web.replies import json_reply
+from claude_gateway.web.turn_tools import TurnTools
 from claude_gateway.web.turns import Wish, begun_run, named, serve_turn, the_runs
 from claude_gateway.web.wanted import Wanted
 
@@ -84,7 +86,7 @@ async def _place(request: web.Request, asked: responses.ResponseRequest) -> Sess
     try:
         run = await runs.store.get_run(owner, run_id(asked.previous))
         session, messages = await runs.store.history(owner, run.session_id or "")
-        last = max(m.number for m in messages if m.run_id == run.id and m.role == "assistant")
+        last = max(m.number for m in messages if m.run_id == run.id)
     except (NotFound, ValueError):
         raise InvalidRequest(
             f"previous_response_id {asked.previous[:100]!r} is no response that can be gone on "
@@ -121,7 +123,10 @@ class _ResponseTurn(KeptTurn):
         return responses.talk_of(self._response, model, open_calls)
 
     def translate(self, model: ModelInfo, whole: Whole | None) -> Translated:
-        return responses.translate(self._response, model, auto_cache=self.auto_cache, whole=whole)
+        auto = self.auto_cache
+        return responses.translate(
+            self._response, model, auto_cache=auto, whole=whole, own=self.own
+        )
 
     def brings_results_alone(self) -> bool:
         return responses.brings_results_alone(self._response.fields)
@@ -141,6 +146,7 @@ class _ResponseTurn(KeptTurn):
         tail, names = run.id.removeprefix(OF_A_RUN), wanted.translated.tool_names
         thinking = self._response.thinking and not wanted.translated.words
         client = Client(tail, names, thinking, self._response.sources)
+        client = with_own(client, self.tools, self.looped, wanted.translated.own)
 
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
             await wanted.judge(message)
@@ -158,6 +164,16 @@ class _ResponseTurn(KeptTurn):
         if asked.conversation is not None:
             said["conversation"] = {"id": asked.conversation}
         return Opening(response_id(run), self.created, model, said)
+
+
+def with_own(
+    client: Client, tools: TurnTools | None, rounds: ToolRounds | None, own: Collection[str]
+) -> Client:
+    """Return the client with what it is shown of calls that the gateway runs."""
+    if tools is None or rounds is None:
+        return client
+    labels = {name: OwnTool(*label) for name, label in tools.labels(own).items()}
+    return replace(client, own=labels, gave=rounds.gave)
 
 
 def unfinished(run: RunRecord) -> dict[str, object]:

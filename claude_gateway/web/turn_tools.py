@@ -44,6 +44,10 @@ class TurnTools:
         self._asked = asked
         self._session = session
 
+    def labels(self, own: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Return the server and the tool there, by names on the wire."""
+        return {name: (self._entries[name].server, self._entries[name].tool.name) for name in own}
+
     def rounds(self, run: Run, own: Collection[str]) -> ToolRounds:
         """Return what runs the turn; `own` are the names of those that are offered to the model."""
         gateway = self._request.app[GATEWAY]

@@ -15,8 +15,9 @@ from claude_gateway.dialects.responses.thoughts import unpacked
 ROLES = ("user", "assistant", "system", "developer")
 READ = ("message", "function_call", "function_call_output", "reasoning")
 DETAIL = "detail"  # of an image or a file: it looks as closely as it can
-# What upstream's own tools found is not in these items; the words that followed from it are.
-LEFT_OUT = ("web_search_call",)
+# What upstream's own tools found is not in these items, and those of the gateway's were called between
+# turns that the client has seen as one; the words that followed are in the history.
+LEFT_OUT = ("web_search_call", "mcp_call")
 
 
 @dataclass(frozen=True, slots=True)

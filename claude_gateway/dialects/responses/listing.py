@@ -13,12 +13,14 @@ from claude_gateway.dialects.responses.output import (
     call,
     comes_back,
     message,
+    own_call,
     reasoning,
     refusal_part,
     text_part,
 )
 from claude_gateway.dialects.responses.searching import answers, is_search_call, search
 from claude_gateway.dialects.responses.thoughts import is_thought
+from claude_gateway.dialects.visible import is_own
 
 
 def listed(blocks: Sequence[Block], client: Client, refusal: str | None, last: str) -> list[Item]:
@@ -53,7 +55,7 @@ class _Listing:
         elif self._asked is not None and answers(block, self._asked):
             at = len(self.items) - 1
             self.items[at] = search(self._asked, self._client, at, block)
-        if not comes_back(block):
+        if not comes_back(block) or is_own(block, self._client.own):
             self._client = replace(self._client, thinking=False)
 
     def parts(self) -> list[Item]:
@@ -67,6 +69,8 @@ class _Listing:
     def _item(self, block: Block) -> Item | None:
         if is_thought(block):
             return reasoning(block, self._client, len(self.items))
+        if is_own(block, self._client.own):
+            return own_call(block, self._client, len(self.items))
         if block.get("type") == "tool_use":
             return call(block, self._client, len(self.items))
         if is_search_call(block):

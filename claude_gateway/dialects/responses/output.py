@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from claude_gateway import sse
 from claude_gateway.dialects.openai.names import client_name
@@ -20,6 +21,14 @@ from claude_gateway.dialects.responses.thoughts import is_thought, packed
 Item = dict[str, object]
 Block = Mapping[str, object]
 DONE, CUT = "completed", "incomplete"
+FAILED = "mcp_tool_execution_error"
+
+
+class OwnTool(NamedTuple):
+    """A tool that the gateway runs, by its server's id and its name there."""
+
+    server: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +37,17 @@ class Client:
 
     `tail` makes their ids unique; `tool_names` holds the client's names of tools by upstream's,
     where those differ; `thinking` says whether the client keeps the model's thinking, and `sources`
-    whether it wants to know what a search found.
+    whether it wants to know what a search found. `own` are tools that the gateway runs, by upstream's
+    names, and `gave` is what those that were called gave as text, and whether that is an error, by
+    the calls' ids, as far as it has come.
     """
 
     tail: str
     tool_names: Mapping[str, str] = field(default_factory=dict)
     thinking: bool = False
     sources: bool = False
+    own: Mapping[str, OwnTool] = field(default_factory=dict)
+    gave: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     def id(self, prefix: str, index: int) -> str:
         """Name the item at `index`."""
@@ -90,3 +103,30 @@ def call(block: Block, client: Client, index: int, status: str = DONE) -> Item:
         "call_id": block.get("id"),
         "name": client_name(block, client.tool_names),
     }
+
+
+def own_call(block: Block, client: Client, index: int, status: str = DONE) -> Item:
+    """Return a call that the gateway ran, as OpenAI shows calls of remote tools that it runs.
+
+    One that has given nothing was not made.
+    """
+    given, tool = block.get("input"), client.own[str(block.get("name"))]
+    gave = client.gave.get(str(block.get("id")))
+    item: Item = {
+        "id": client.id("mcp", index),
+        "type": "mcp_call",
+        "status": CUT if status == DONE else status,
+        "arguments": given if isinstance(given, str) else sse.compact(given or {}).decode(),
+        "name": tool.name,
+        "server_label": tool.server,
+        "approval_request_id": None,
+        "output": None,
+        "error": None,
+    }
+    if gave is None:
+        return item
+    text, is_error = gave
+    if not is_error:
+        return {**item, "status": DONE, "output": text}
+    why = [{"type": "text", "text": text}]
+    return {**item, "status": "failed", "error": {"type": FAILED, "content": why}}

@@ -16,6 +16,7 @@ from claude_gateway import sse
 from claude_gateway.dialects.envelope import openai_envelope
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.responses.output import DONE, Client, Item
+from claude_gateway.dialects.responses.own_calls import OwnCall
 from claude_gateway.dialects.responses.response import Opening, begun, ended, failed, last_status
 from claude_gateway.dialects.responses.searching import is_search_call
 from claude_gateway.dialects.responses.thoughts import is_thought
@@ -27,9 +28,11 @@ from claude_gateway.dialects.responses.unfolding import (
     Thought,
     Unfolding,
 )
+from claude_gateway.dialects.visible import is_own
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import (
     Accepted,
+    Activity,
     BlockStart,
     BlockStop,
     Event,
@@ -65,6 +68,7 @@ class ResponseStream:
         self._items: list[Item] = []  # that are done
         self._item: Unfolding | None = None
         self._into: Unfolding | None = None  # what the open block adds to
+        self._running: dict[str, OwnCall] = {}  # that have no result yet
         self._ending: dict[str, object] = {}
         self._usage = Usage()
 
@@ -118,6 +122,8 @@ class ResponseStream:
                 return b""
             case MessageStop():
                 return self._end()
+            case Activity(name, data):
+                return self._ran(str(data.get("tool_id"))) if name == "tool_result" else b""
             case Accepted() | Ping() | OtherEvent():
                 return b""
             case TextDelta():  # pragma: no cover  # feed() has dealt with it
@@ -132,7 +138,7 @@ class ResponseStream:
 
     def _block(self, block: Mapping[str, object]) -> bytes:
         self._into = self._literals = None
-        kind = _kind(block)
+        kind = self._kind(block)
         if block.get("type") == "text":
             return self._text(block)
         if kind is None:
@@ -168,9 +174,25 @@ class ResponseStream:
             return b""
         said = self._say(item.close(status))
         self._items.append(item.item)
+        if isinstance(item, OwnCall):
+            self._running[item.id] = item
         if not item.exact:
             self._forget()
         return said
+
+    def _ran(self, call_id: str) -> bytes:
+        """Say what a call gave that the gateway ran."""
+        closed = self._close(DONE) if isinstance(self._item, OwnCall) else b""
+        call = self._running.pop(call_id, None)
+        return closed if call is None else closed + self._say(call.end())
+
+    def _kind(self, block: Mapping[str, object]) -> type[Thought | Call | OwnCall | Search] | None:
+        """Return what unfolds from a block that is no text; None when that is nothing."""
+        if is_thought(block):
+            return Thought
+        if block.get("type") == "tool_use":
+            return OwnCall if is_own(block, self._client.own) else Call
+        return Search if is_search_call(block) else None
 
     def _forget(self) -> None:
         """Give the client no thinking to keep: it would be bound to what cannot come back."""
@@ -182,6 +204,7 @@ class ResponseStream:
             opened, item = self._message()
             refused = opened + self._say(item.refuse(why))
         closed = self._close(last_status(self._ending))
+        closed += b"".join([self._ran(call_id) for call_id in [*self._running]])
         now = int(self._now())
         response = ended(self._response, self._ending, self._usage, self._items, now)
         return (
@@ -195,12 +218,3 @@ class ResponseStream:
         frame = sse.event(name, {"type": name, "sequence_number": self._number, **fields})
         self._number += 1
         return frame
-
-
-def _kind(block: Mapping[str, object]) -> type[Thought | Call | Search] | None:
-    """Return what unfolds from a block that is no text; None when that is nothing."""
-    if is_thought(block):
-        return Thought
-    if block.get("type") == "tool_use":
-        return Call
-    return Search if is_search_call(block) else None

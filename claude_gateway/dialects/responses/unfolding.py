@@ -72,7 +72,7 @@ class Message:
         return {"item_id": self.item["id"], **where}
 
     def start(self) -> Said:
-        yield _added(self.index, {**self.item, "content": []})
+        yield added(self.index, {**self.item, "content": []})
 
     def open(self, block: Mapping[str, object]) -> Said:
         """Begin a part; the one before ends."""
@@ -98,7 +98,7 @@ class Message:
     def close(self, status: str) -> Said:
         yield from self._end()
         self.item["status"] = status
-        yield _done(self.index, self.item)
+        yield done(self.index, self.item)
 
     def _end(self) -> Said:
         if self._block is None:
@@ -130,7 +130,7 @@ class Thought:
         self._place = {"item_id": self.item["id"], "output_index": index, "summary_index": 0}
 
     def start(self) -> Said:
-        yield _added(self._index, self.item)
+        yield added(self._index, self.item)
         begun = self._block.get("thinking")
         if isinstance(begun, str):
             yield from self._add(begun)
@@ -157,7 +157,7 @@ class Thought:
             part = {**self._place, "part": _summary(text), **cut}
             yield "response.reasoning_summary_part.done", part
         self.item = reasoning(self._whole(text), self._client, self._index)
-        yield _done(self._index, self.item)
+        yield done(self._index, self.item)
 
     def _whole(self, text: str) -> Mapping[str, object]:
         block = self._block
@@ -183,7 +183,7 @@ class Call:
         self._place = {"item_id": self.item["id"], "output_index": index}
 
     def start(self) -> Said:
-        yield _added(self._index, self.item)
+        yield added(self._index, self.item)
 
     def take(self, delta: Delta) -> Said:
         if isinstance(delta, InputDelta):
@@ -202,7 +202,7 @@ class Call:
             said = {**self._place, "arguments": arguments}
             yield "response.function_call_arguments.done", said
         self.item = call({**self._block, "input": arguments}, self._client, self._index, status)
-        yield _done(self._index, self.item)
+        yield done(self._index, self.item)
 
 
 class Search:
@@ -218,7 +218,7 @@ class Search:
 
     def start(self) -> Said:
         place = {"item_id": self.item["id"], "output_index": self._index}
-        yield _added(self._index, self.item)
+        yield added(self._index, self.item)
         yield "response.web_search_call.in_progress", place
         yield "response.web_search_call.searching", place
 
@@ -241,14 +241,16 @@ class Search:
         elif self.item["status"] == DONE:
             place = {"item_id": self.item["id"], "output_index": self._index}
             yield "response.web_search_call.completed", place
-        yield _done(self._index, self.item)
+        yield done(self._index, self.item)
 
 
-def _added(index: int, item: Item) -> tuple[str, dict[str, object]]:
+def added(index: int, item: Item) -> tuple[str, dict[str, object]]:
+    """Say that there is one more item."""
     return "response.output_item.added", {"output_index": index, "item": item}
 
 
-def _done(index: int, item: Item) -> tuple[str, dict[str, object]]:
+def done(index: int, item: Item) -> tuple[str, dict[str, object]]:
+    """Say that an item is complete."""
     return "response.output_item.done", {"output_index": index, "item": item}
 
 
