@@ -9,7 +9,7 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run seed test check lock up down logs ps rebuild docker clean
+.PHONY: help setup run seed smoke test check lock up down logs ps rebuild docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,9 @@ run: setup ## Serve on this machine
 
 seed: ## Put sample projects and a session into the running gateway (BASE_URL and API_KEY say which)
 	@exec scripts/seed_data.sh
+
+smoke: ## Try every endpoint of the running gateway (BASE_URL and API_KEY say which)
+	@exec scripts/smoke.sh
 
 test: setup ## Run all tests (ARGS="-k words" chooses)
 	@exec .venv/bin/python -m pytest $(ARGS)

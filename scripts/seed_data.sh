@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Fill a running gateway with sample projects and a sample session. --help says how.
 set -euo pipefail
-
-BASE_URL=${BASE_URL:-http://localhost:8000}
-API_KEY=${API_KEY:-}
+# shellcheck source=scripts/requests.sh
+. "$(dirname "${BASH_SOURCE[0]}")/requests.sh"
 
 usage() {
     cat <<'USAGE'
@@ -19,22 +18,11 @@ curl is needed; jq is used where it is installed.
 USAGE
 }
 
-fail() {
-    printf 'seed_data: %s\n' "$*" >&2
-    exit 1
-}
-
-# The key as curl's configuration: on its command line everybody on this machine could read it.
-credential() {
-    local key=${API_KEY//\\/\\\\}
-    [[ -z $key ]] || printf 'header = "Authorization: Bearer %s"\n' "${key//\"/\\\"}"
-}
-
 # Prints the answer to a request; ends with its error when there is one.
 call() {
     local method=$1 path=$2 answer status
     shift 2
-    answer=$(credential | curl -sS --max-time 30 --config - -X "$method" "$BASE_URL$path" \
+    answer=$(ask --max-time 30 -X "$method" "$BASE_URL$path" \
         -H 'Content-Type: application/json' -w '\n%{http_code}' "$@") ||
         fail "there is no gateway at $BASE_URL; start one with: make run"
     status=${answer##*$'\n'}
@@ -52,18 +40,8 @@ first_project() {
     fi
 }
 
-case ${1:-} in
-'') ;;
--h | --help)
-    usage
-    exit 0
-    ;;
-*)
-    usage >&2
-    exit 2
-    ;;
-esac
-command -v curl >/dev/null || fail "curl is needed and was not found."
+help_or_nothing "$@"
+need curl curl
 command -v jq >/dev/null || printf 'seed_data: jq was not found; sed does its work.\n' >&2
 
 # Create sample projects

@@ -28,6 +28,7 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 PROJECTS = [ROOT, *PLUGINS]
 LOCKS = sorted(ROOT.glob("requirements/*.txt"))
 COMPOSE = ROOT / "deploy/compose/docker-compose.yml"
+COMMANDS = sorted(path.name for path in ROOT.glob("scripts/*.sh") if path.name != "requests.sh")
 TARGETS = {"setup", "run", "test", "check", "lock", "up", "down", "logs", "ps", "rebuild", "clean"}
 
 
@@ -182,7 +183,9 @@ def test_nothing_has_to_be_installed_by_hand(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["scripts/setup", "scripts/check", "scripts/lock", "scripts/seed_data.sh", ".ci/run"]
+    "script",
+    ["scripts/setup", "scripts/check", "scripts/lock", ".ci/run"]
+    + [f"scripts/{name}" for name in COMMANDS],
 )
 def test_scripts_can_be_started(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import pytest
 
 from claude_gateway.testing import GatewayProcess
 from claude_gateway.testing.raw import ask
+from tests.scripts.running import SCRIPTS, run
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -23,8 +21,7 @@ pytestmark = [
     ),
 ]
 
-ROOT = Path(__file__).parent.parent.parent
-SCRIPT = ROOT / "scripts/seed_data.sh"
+SCRIPT = SCRIPTS / "seed_data.sh"
 PLAIN = """
 BASE_URL="http://localhost:8000"
 curl -X POST $BASE_URL/v1/projects \\
@@ -43,17 +40,6 @@ curl -X POST $BASE_URL/v1/sessions \\
     \\"system_prompt\\": \\"You are an iOS development assistant\\"
   }"
 """
-
-
-async def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return await asyncio.to_thread(
-        subprocess.run,
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ["PATH"], **environment},
-    )
 
 
 async def seeded(gateway: GatewayProcess, key: str = "") -> None:
@@ -88,7 +74,7 @@ async def test_the_plain_lines_fill_a_fresh_gateway() -> None:
 
 @pytest.mark.parametrize("jq", [True, False], ids=["with-jq", "without-jq"])
 async def test_the_script_fills_a_fresh_gateway(tmp_path: Path, jq: bool) -> None:
-    tools = ("bash", "curl", "cat", "sed", *(["jq"] if jq else []))
+    tools = ("bash", "curl", "cat", "dirname", "sed", *(["jq"] if jq else []))
     for name in tools:
         if place := shutil.which(name):
             (tmp_path / name).symlink_to(place)
@@ -112,16 +98,3 @@ async def test_the_script_brings_a_key_where_one_is_wanted() -> None:
         assert done.returncode == 0, done.stderr
         assert key not in done.stdout + done.stderr
         await seeded(gateway, key)
-
-
-async def test_without_a_gateway_the_script_says_what_to_do() -> None:
-    done = await run(str(SCRIPT), BASE_URL="http://127.0.0.1:9")
-    assert done.returncode == 1
-    assert "make run" in done.stderr
-
-
-async def test_the_script_explains_itself() -> None:
-    helped, wrong = await run(str(SCRIPT), "--help"), await run(str(SCRIPT), "--force")
-    assert helped.returncode == 0
-    assert re.search(r"BASE_URL.*localhost:8000", helped.stdout)
-    assert (wrong.returncode, wrong.stdout) == (2, "")

@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# Sourced by the scripts that talk to a running gateway: where it is, the key, and how to ask.
+
+BASE_URL=${BASE_URL:-http://localhost:8000}
+BASE_URL=${BASE_URL%/}
+API_KEY=${API_KEY:-}
+me=${0##*/}
+me=${me%.sh}
+if [[ $API_KEY == *[[:cntrl:]]* ]]; then
+    printf '%s: API_KEY must be one line without control characters.\n' "$me" >&2
+    exit 2
+fi
+
+fail() {
+    printf '%s: %s\n' "$me" "$*" >&2
+    exit 1
+}
+
+# need PROGRAM PACKAGE: ends with 3 when the program is not there.
+need() {
+    command -v "$1" >/dev/null && return
+    printf '%s: %s is needed and was not found. Install it with one of:\n' "$me" "$1" >&2
+    printf '  apt-get install %s\n  brew install %s\n' "$2" "${3:-$2}" >&2
+    exit 3
+}
+
+# The only argument that these scripts take without an option of their own.
+help_or_nothing() {
+    case ${1:-} in
+    '') ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *)
+        usage >&2
+        exit 2
+        ;;
+    esac
+}
+
+# The key as curl's configuration: on its command line everybody on this machine could read it.
+credential() {
+    local key=${API_KEY//\\/\\\\}
+    [[ -z $key ]] || printf 'header = "Authorization: Bearer %s"\n' "${key//\"/\\\"}"
+}
+
+# curl, with the key.
+ask() {
+    credential | curl -sS --globoff --config - "$@"
+}
+
+is_there() {
+    ask --max-time 10 -o /dev/null "$BASE_URL/health" 2>/dev/null ||
+        fail "there is no gateway at $BASE_URL; start one with: make run"
+}
+
+is_demo() {
+    [[ $(ask --max-time 10 "$BASE_URL/health") == *'"mode":"demo"'* ]]
+}
+
+# text NAME: the first string of that name in JSON on standard input, which is compact. None is empty.
+text() {
+    { grep -o "\"$1\":\"[^\"]*\"" || true; } | sed -n 1p | cut -d '"' -f 4
+}
+
+# header NAME FILE: the value of a header of an answer.
+header() {
+    tr -d '\r' <"$2" | sed -n -E "s/^$1: //p" | tail -n 1
+}
+
+# Words for a terminal.
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+    green=$'\e[32m' red=$'\e[31m' faint=$'\e[2m' plain=$'\e[0m'
+else
+    green='' red='' faint='' plain=''
+fi
+passed=0 failed=0 skipped=0
+
+good() {
+    passed=$((passed + 1))
+    printf '  %s✓%s %s\n' "$green" "$plain" "$1"
+}
+
+# bad WHAT WHY
+bad() {
+    failed=$((failed + 1))
+    printf '  %s✗%s %s\n      %s\n' "$red" "$plain" "$1" "$2"
+}
+
+# skip WHAT WHY
+skip() {
+    skipped=$((skipped + 1))
+    printf '  %s-%s %s %s(skipped: %s)%s\n' "$faint" "$plain" "$1" "$faint" "$2" "$plain"
+}
+
+# Says how it went, and ends the script accordingly.
+conclude() {
+    printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+    ((failed == 0)) || exit 1
+}
