@@ -11,7 +11,7 @@ import pytest
 import claude_gateway
 
 ROOT = Path(__file__).parent.parent
-SLOW = ("aiohttp", "anthropic", "mcp", "openai", "tenacity", "uvloop", "httptools")
+SLOW = ("aiohttp", "anthropic", "jsonschema", "mcp", "openai", "tenacity", "uvloop", "httptools")
 LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 

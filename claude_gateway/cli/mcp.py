@@ -12,7 +12,6 @@ from claude_gateway.cli.mcp_audit import show_audit
 from claude_gateway.cli.mcp_call import call_tool
 from claude_gateway.cli.stored import json_option, show_json, shown
 from claude_gateway.cli.tools import Tools, wait_option, with_tools
-from claude_gateway.dialects.resources.mcp import written_server, written_tool
 
 
 @click.group()
@@ -37,6 +36,11 @@ for _command in (call_tool, approve, show_audit):
 
 
 async def _described(tools: Tools) -> list[dict[str, object]]:
+    from claude_gateway.dialects.resources.mcp import (  # noqa: PLC0415  # as in cli.tools
+        written_server,
+        written_tool,
+    )
+
     return [
         {
             **written_server(display),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,8 +15,9 @@ from claude_gateway.dialects.resources.writing import moment
 from claude_gateway.errors import NotFound
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
-from claude_gateway.toolbox import Change
-from claude_gateway.toolbox.pins import pin_of
+
+if TYPE_CHECKING:
+    from claude_gateway.toolbox import Change
 
 
 @click.command("approve")
@@ -39,6 +41,8 @@ def approve(*, server: str, tool: str | None, yes: bool, wait: float) -> None:
 
     changes = with_tools(waiting, wait)
     agreed = [change for change in changes if _agreed(change, yes=yes)]
+
+    from claude_gateway.toolbox.pins import pin_of  # noqa: PLC0415  # as in cli.tools
 
     async def keep(store: Store, _settings: Settings) -> None:
         for change in agreed:

@@ -6,17 +6,19 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from claude_gateway.cli.stored import json_option, owner_option, show_json, shown
 from claude_gateway.cli.tools import Tools, wait_option, with_tools
-from claude_gateway.dialects.resources.mcp import written_outcome
 from claude_gateway.errors import NotFound
 from claude_gateway.ids import Ids
-from claude_gateway.toolbox import Entry, Outcome
 from claude_gateway.types.resources import DEFAULT_PROJECT
 from claude_gateway.types.tools import ToolCall
+
+if TYPE_CHECKING:
+    from claude_gateway.toolbox import Entry, Outcome
 
 STDIN = "-"
 
@@ -82,6 +84,8 @@ def call_tool(*, wait: float, as_json: bool, **asked: str) -> None:
 
     A tool that fails says why, and ends the command with 1.
     """
+    from claude_gateway.dialects.resources.mcp import written_outcome  # noqa: PLC0415
+
     entry, outcome = with_tools(Asked(**asked).made, wait)  # type: ignore[arg-type]
     failed = outcome.result.is_error
     if as_json:

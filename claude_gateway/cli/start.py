@@ -14,6 +14,7 @@ from claude_gateway.cli.environment import environment
 from claude_gateway.defaults import Defaults
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import own_credentials
+from claude_gateway.defaults.tool_settings import TOOL_PROFILES
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.models import overrides
 from claude_gateway.plugins import Plugins, load
@@ -59,6 +60,10 @@ def prepare(flags: Mapping[str, str | None]) -> tuple[Settings, Plugins]:
     settings = Settings.read(variables, known)
     check_together(settings)
     overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
+    if settings.given(TOOL_PROFILES):
+        from claude_gateway.toolbox import profiles  # noqa: PLC0415  # as in cli.tools
+
+        profiles.load(settings[TOOL_PROFILES], TOOL_PROFILES.name)
     return settings, plugins
 
 

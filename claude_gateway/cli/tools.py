@@ -6,18 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from claude_gateway.cli.serve import writable
 from claude_gateway.cli.start import prepare
-from claude_gateway.conversations.toolboxes import toolbox_of
 from claude_gateway.defaults import settings as names
 from claude_gateway.errors import GatewayError
 from claude_gateway.registry import open_store, open_tool_servers
 from claude_gateway.stores import Store
-from claude_gateway.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from claude_gateway.toolbox import Toolbox
 
 T = TypeVar("T")
 
@@ -48,6 +49,9 @@ def with_tools(work: Callable[[Tools], Awaitable[T]], patience: float) -> T:
     settings, plugins = prepare({})
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
+
+    # Checking schemas takes a while to load, and most commands have no use for it.
+    from claude_gateway.conversations.toolboxes import toolbox_of  # noqa: PLC0415
 
     async def run() -> T:
         async with (

@@ -8,7 +8,7 @@ from claude_gateway.defaults import tool_settings as names
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.tool_servers import ToolServer
-from claude_gateway.toolbox import Audit, Limits, Toolbox
+from claude_gateway.toolbox import Audit, Limits, Toolbox, profiles
 
 
 def toolbox_of(
@@ -16,12 +16,17 @@ def toolbox_of(
 ) -> Toolbox:
     """Put the tools of open servers under one roof.
 
-    The store remembers what they said before, and has the audit log.
+    The store remembers what they said before, and has the audit log. Raises SettingsError for a
+    mistake in the file of profiles.
     """
     limits = Limits(
-        settings[names.TOOL_TIMEOUT], settings[names.TOOL_RESULT], settings[names.TOOL_PINS]
+        settings[names.TOOL_TIMEOUT],
+        settings[names.TOOL_RESULT],
+        settings[names.TOOL_PINS],
+        settings[names.TOOL_CALLS],
     )
-    return Toolbox(servers, limits, store, _audit(settings, store))
+    sets = profiles.load(settings[names.TOOL_PROFILES], names.TOOL_PROFILES.name)
+    return Toolbox(servers, limits, store, _audit(settings, store), sets)
 
 
 def _audit(settings: Settings, store: Store | None) -> Audit | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from claude_gateway.settings import Setting, flag, one_of, seconds, whole
+from pathlib import Path
+
+from claude_gateway.settings import Setting, flag, one_of, path, seconds, whole
 
 SECTION = "Tools"
 
@@ -20,6 +22,21 @@ TOOL_RESULT = Setting(
     "The most bytes of text that a model is given of one tool's result; the rest is left out, which "
     "the model is told. What is kept of a call is whole.",
     SECTION,
+)
+TOOL_CALLS = Setting(
+    "GATEWAY_TOOL_CALLS_AT_ONCE",
+    whole(1, 100_000),
+    64,
+    "Calls of tools that one caller may have under way; one more is refused.",
+    SECTION,
+)
+TOOL_PROFILES = Setting(
+    "GATEWAY_TOOL_PROFILES",
+    path,
+    Path(),
+    "Sets of tools with a name, in TOML, which requests may ask for. docs/tools.md describes it.",
+    SECTION,
+    "/path/to/profiles.toml",
 )
 TOOL_PINS = Setting(
     "GATEWAY_TOOL_PINS",
@@ -63,6 +80,8 @@ MCP_IDLE = Setting(
 ALL: tuple[Setting[object], ...] = (
     TOOL_TIMEOUT,
     TOOL_RESULT,
+    TOOL_CALLS,
+    TOOL_PROFILES,
     TOOL_PINS,
     TOOL_AUDIT,
     TOOL_AUDIT_DAYS,

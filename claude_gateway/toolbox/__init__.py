@@ -11,17 +11,19 @@ from claude_gateway.errors import NotFound
 from claude_gateway.stores import KeepsPins
 from claude_gateway.tool_servers import ToolServer
 from claude_gateway.toolbox.approvals import Approvals, Change
-from claude_gateway.toolbox.auditing import Audit, ended
+from claude_gateway.toolbox.auditing import Audit
 from claude_gateway.toolbox.calling import called
 from claude_gateway.toolbox.choices import Choice, choices_of
 from claude_gateway.toolbox.entries import Entry, Quarantined
 from claude_gateway.toolbox.extras import Extras
-from claude_gateway.toolbox.outcomes import Outcome
+from claude_gateway.toolbox.outcomes import BUSY, Course, Outcome
 from claude_gateway.toolbox.pins import MemoryPins, Pins
+from claude_gateway.toolbox.profiles import Profile
 from claude_gateway.toolbox.shelves import Shelf, state_of
 from claude_gateway.toolbox.showing import Block, shown
+from claude_gateway.toolbox.slots import Slots
 from claude_gateway.types.health import Health
-from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
+from claude_gateway.types.tools import ServerState, ToolCall
 
 __all__ = [
     "Audit",
@@ -33,6 +35,7 @@ __all__ = [
     "Extras",
     "Limits",
     "Outcome",
+    "Profile",
     "Quarantined",
     "Shelf",
     "Toolbox",
@@ -44,12 +47,14 @@ __all__ = [
 class Limits:
     """Seconds of one call, and bytes of text that a model is given of its result.
 
-    `pinned` keeps tools apart that have changed, until somebody approves them.
+    `pinned` keeps tools apart that have changed, until somebody approves them. `at_once` is how many
+    calls one caller may have under way.
     """
 
     timeout: float = 60.0
     shown: int = 100_000
     pinned: bool = True
+    at_once: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,14 @@ class Toolbox:
         limits: Limits | None = None,
         pins: KeepsPins | None = None,
         audit: Audit | None = None,
+        profiles: Mapping[str, Profile] | None = None,
     ) -> None:
         """What tools said is remembered in `pins`, and without it for as long as this lives."""
+        self.profiles = profiles or {}
         self.servers = dict(sorted(servers.items()))
         self._limits = limits or Limits()
         self._audit = audit
+        self._slots = Slots(self._limits.at_once)
         self.extras = Extras(self.servers, self._limits.timeout)
         keeper = pins or MemoryPins()
         pinned = {id_: Pins(id_, keeper) for id_ in self.servers if self._limits.pinned}
@@ -150,19 +158,43 @@ class Toolbox:
         """
         began, clock = time.time(), time.monotonic()
         noted = await self._audit.begun(wire_name, call, began) if self._audit else None
-        entry: Entry | None = None
-        result: ToolResult | None = None  # none means that the call was cancelled
+        course = Course()
         try:
-            entry = await self.find(wire_name, *choices)
-            seconds = min(timeout or self._limits.timeout, self._limits.timeout)
-            result = await called(self.servers[entry.server], entry, call, seconds)
-        except NotFound as exc:
-            result = ToolResult.failed(exc.message)
+            await self._make(course, wire_name, call, choices, timeout)
         finally:
             took = round((time.monotonic() - clock) * 1000)
             if self._audit is not None and noted is not None:
-                await self._audit.ended(ended(noted, entry, result, took))
-        return Outcome(wire_name, result, shown(result, self._limits.shown), began, took, entry)
+                await self._audit.ended(noted, course, took)
+        result = course.result
+        return Outcome(
+            wire_name,
+            result,
+            shown(result, self._limits.shown),
+            began,
+            took,
+            course.entry,
+            busy=course.busy,
+        )
+
+    async def _make(
+        self,
+        course: Course,
+        wire_name: str,
+        call: ToolCall,
+        choices: Sequence[Choice],
+        timeout: float | None,
+    ) -> None:
+        try:
+            entry = course.entry = await self.find(wire_name, *choices)
+        except NotFound as exc:
+            course.refuse(exc.message)
+            return
+        with self._slots.taken(call.principal) as free:
+            if not free:
+                course.refuse(BUSY, busy=True)
+                return
+            seconds = min(timeout or self._limits.timeout, self._limits.timeout)
+            course.end(await called(self.servers[entry.server], entry, call, seconds))
 
     def _server(self, server_id: str) -> ToolServer:
         server = self.servers.get(server_id)

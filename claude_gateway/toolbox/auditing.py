@@ -12,8 +12,8 @@ from claude_gateway import sse
 from claude_gateway.errors import GatewayError
 from claude_gateway.redaction import redacted_value
 from claude_gateway.stores import KeepsAudit
-from claude_gateway.toolbox.entries import Entry
-from claude_gateway.types.tools import ToolCall, ToolResult
+from claude_gateway.toolbox.outcomes import Course
+from claude_gateway.types.tools import ToolCall
 from claude_gateway.types.trust import AuditEntry, CallOutcome
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,12 @@ class Audit:
             arguments=kept,
         )
 
-    async def ended(self, entry: AuditEntry) -> None:
-        """Write an entry that is complete."""
+    async def ended(self, entry: AuditEntry, course: Course, duration_ms: int) -> None:
+        """Write the entry of a call that is over."""
+        if course.entry is not None:
+            tool = course.entry
+            entry = replace(entry, server=tool.server, tool=tool.tool.name)
+        entry = replace(entry, outcome=_outcome(course), duration_ms=duration_ms)
         try:
             await self.keeper.add_audit([entry])
         except GatewayError as exc:
@@ -65,17 +69,12 @@ class Audit:
             log.error("a call of a tool is missing in the audit log", extra=why)  # noqa: TRY400
 
 
-def ended(
-    entry: AuditEntry, tool: Entry | None, result: ToolResult | None, duration_ms: int
-) -> AuditEntry:
-    """Return an entry with how the call ended: without a result it was cancelled."""
-    outcome: CallOutcome = "cancelled"
-    if result is not None:
-        outcome = "failed" if result.is_error else "completed"
-        outcome = outcome if tool is not None else "refused"
-    if tool is not None:
-        entry = replace(entry, server=tool.server, tool=tool.tool.name)
-    return replace(entry, outcome=outcome, duration_ms=duration_ms)
+def _outcome(course: Course) -> CallOutcome:
+    if not course.over:
+        return "cancelled"
+    if course.refused:
+        return "refused"
+    return "failed" if course.result.is_error else "completed"
 
 
 def _digested(arguments: Mapping[str, object], *, keep: bool) -> tuple[str, int, bytes | None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from claude_gateway.toolbox.entries import Entry
 from claude_gateway.types.principals import Principal
@@ -11,11 +12,21 @@ from claude_gateway.types.resources import Session
 
 
 @dataclass(frozen=True, slots=True)
+class Globs:
+    """All names that fit one of some patterns such as `read_*`."""
+
+    patterns: tuple[str, ...]
+
+    def __contains__(self, name: object) -> bool:
+        return any(fnmatchcase(str(name), pattern) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Servers by id and tools by name, on the wire or their server's; None does not narrow."""
 
-    servers: frozenset[str] | None = None
-    tools: frozenset[str] | None = None
+    servers: Container[str] | None = None
+    tools: Container[str] | None = None
 
     @classmethod
     def of(cls, servers: Iterable[str] | None, tools: Iterable[str] | None) -> Choice:
@@ -33,7 +44,9 @@ class Choice:
         """Whether this tool may be used."""
         if not self.reaches(entry.server):
             return False
-        return self.tools is None or not self.tools.isdisjoint((entry.wire_name, entry.tool.name))
+        if self.tools is None:
+            return True
+        return entry.wire_name in self.tools or entry.tool.name in self.tools
 
     def allows_server(self, server_id: str) -> bool:
         """Whether what a server has besides tools may be used; who names tools wants only those."""

@@ -15,12 +15,44 @@ from claude_gateway.types.tools import ToolCall, ToolResult
 LONGEST_REASON = 1000  # characters of an error that a list shows
 
 
+BUSY = "Too many of your calls are under way already; wait until one has ended."
+
+
+class Course:
+    """What has become of a call so far: a call that is cancelled never gets a result."""
+
+    __slots__ = ("_result", "busy", "entry", "refused")
+
+    def __init__(self) -> None:
+        self.entry: Entry | None = None
+        self.refused = self.busy = False
+        self._result: ToolResult | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether there is a result."""
+        return self._result is not None
+
+    @property
+    def result(self) -> ToolResult:
+        """What it gave, or why not."""
+        return self._result or ToolResult.failed("The call was cancelled.")
+
+    def end(self, result: ToolResult) -> None:
+        """The tool was called."""
+        self._result = result
+
+    def refuse(self, why: str, *, busy: bool = False) -> None:
+        """The tool was not called."""
+        self._result, self.refused, self.busy = ToolResult.failed(why), True, busy
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A call that is over. `result` is whole, `shown` is what a model is given of it.
 
     `entry` is None when there was no such tool, or none that might be used. `began` is in seconds
-    since 1970.
+    since 1970. `busy` is a call that was not made, because its caller has too many under way.
     """
 
     wire_name: str
@@ -29,6 +61,7 @@ class Outcome:
     began: float
     duration_ms: int
     entry: Entry | None = None
+    busy: bool = False
 
     def block(self, tool_use_id: str) -> Block:
         """Return the block that answers the model's call."""

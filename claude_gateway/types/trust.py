@@ -30,7 +30,8 @@ class AuditEntry:
     """One call of a tool that the gateway runs, as the audit log has it.
 
     `owner` is the id of who asked, `at` is when, in seconds since 1970. `refused` is a call that was
-    not made: there was no such tool, or none for this caller; `server` is then "". `call_id` names
+    not made: there was no such tool, or none for this caller (`server` is then ""), or the caller had
+    too many under way. `call_id` names
     the call in the session, or upstream. `digest` is the SHA-256 of the arguments as JSON with sorted
     keys, `size` their bytes; `arguments` are that JSON, without keys and tokens, where somebody asked
     for it. A store gives the `number`, counting up.

@@ -23,6 +23,7 @@ from claude_gateway.web import (
     session_tools,
     sessions,
     tool_approvals,
+    tool_fanout,
 )
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
@@ -89,6 +90,8 @@ ROUTES = (
     Route("POST", "/v1/mcp/servers/{server_id}/tools/{tool}/approve", tool_approvals.approve),
     Route("GET", "/v1/mcp/tools", mcp.list_tools),
     Route("POST", "/v1/mcp/tools/call", mcp.call_tool),
+    Route("POST", "/v1/mcp/tools/fanout", tool_fanout.fan_out),
+    Route("GET", "/v1/mcp/profiles", mcp.list_profiles),
     Route("GET", "/v1/mcp/audit", audit.list_audit),
     Route("POST", "/mcp", mcp_server.post, OWN_PAGES),
     Route("GET", "/mcp", mcp_server.get, OWN_PAGES),

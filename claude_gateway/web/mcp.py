@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from aiohttp import web
 
-from claude_gateway.conversations.tool_calls import KeptCalls
-from claude_gateway.dialects.fields import parse_object, wrong
+from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.resources import mcp
-from claude_gateway.toolbox import Choice, Entry, Outcome, choices_of
-from claude_gateway.types.resources import DEFAULT_PROJECT, Session
-from claude_gateway.types.tools import ToolCall
+from claude_gateway.errors import RateLimited
+from claude_gateway.toolbox import Choice, choices_of
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
-from claude_gateway.web.keeping import owner_of, project_path, store_of
 from claude_gateway.web.replies import json_reply
+from claude_gateway.web.tool_scope import chosen, scope_of
+
+PAUSE = 1.0  # seconds; what is asked for of a caller with too many calls under way
 
 
 async def list_servers(request: web.Request) -> web.StreamResponse:
@@ -32,53 +30,37 @@ async def list_server_tools(request: web.Request) -> web.StreamResponse:
 
 
 async def list_tools(request: web.Request) -> web.StreamResponse:
-    """List the tools of all servers, with the names that models know them by."""
-    entries = await request.app[GATEWAY].toolbox.entries(*_choices(request))
+    """List the tools of all servers, or of a profile, with the names that models know them by."""
+    choices = (*_choices(request), *chosen(request, request.query.get("profile") or None))
+    entries = await request.app[GATEWAY].toolbox.entries(*choices)
     tools = [
         {"server_id": e.server, "wire_name": e.wire_name, **mcp.written_tool(e)} for e in entries
     ]
     return json_reply({"tools": tools})
 
 
+async def list_profiles(request: web.Request) -> web.StreamResponse:
+    """List the sets of tools that have a name."""
+    toolbox = request.app[GATEWAY].toolbox
+    entries = await toolbox.entries(*_choices(request))
+    profiles = [
+        mcp.written_profile(profile, [one for one in entries if profile.choice.allows(one)])
+        for profile in toolbox.profiles.values()
+    ]
+    return json_reply({"profiles": profiles})
+
+
 async def call_tool(request: web.Request) -> web.StreamResponse:
     """Call a tool, in a session if one is named. One that fails is an answer, too."""
-    asked = mcp.read_call(parse_object(await read_json_body(request)))
-    toolbox = request.app[GATEWAY].toolbox
-    session = await _session(request, asked)
-    choices = choices_of(request[PRINCIPAL], session)
-    entry = await toolbox.named(asked.server, asked.tool, *choices)
-    project_id = session.project_id if session else asked.project_id or DEFAULT_PROJECT
-    call = ToolCall(
-        asked.arguments,
-        owner_of(request),
-        asked.session_id,
-        project_id,
-        await project_path(request, project_id, named=asked.project_id is not None),
-    )
-    outcome = await _called(request, session, entry, call)
+    fields = parse_object(await read_json_body(request))
+    asked = mcp.read_call(fields)
+    scope = await scope_of(request, mcp.read_where(fields))
+    entry = await scope.named(asked.server, asked.tool)
+    outcome = await scope.call(entry, asked.arguments)
+    if outcome.busy:
+        raise RateLimited(outcome.result.text, code="too_many_tool_calls", retry_after=PAUSE)
     return json_reply(mcp.written_outcome(entry, outcome))
 
 
 def _choices(request: web.Request) -> tuple[Choice, ...]:
     return choices_of(request[PRINCIPAL])
-
-
-async def _session(request: web.Request, asked: mcp.AskedCall) -> Session | None:
-    if asked.session_id is None:
-        return None
-    session = await store_of(request).get_session(owner_of(request), asked.session_id)
-    if asked.project_id not in (None, session.project_id):
-        wrong("project_id", "is not the project of the session")
-    return session
-
-
-async def _called(
-    request: web.Request, session: Session | None, entry: Entry, call: ToolCall
-) -> Outcome:
-    gateway = request.app[GATEWAY]
-    id_ = gateway.ids.execution()
-    call = replace(call, id=id_)
-    if session is None:
-        return await gateway.toolbox.call(entry.wire_name, call, *_choices(request))
-    kept = KeptCalls(store_of(request), gateway.toolbox, session.owner, session.id)
-    return await kept.call(id_, entry, call, *_choices(request))

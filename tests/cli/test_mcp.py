@@ -245,3 +245,11 @@ def test_the_audit_log_is_exported_to_a_file_or_to_standard_output(
     assert command("mcp", "audit", "--export", "json", "--tool", "none").out == "[]\n"
     done = command("mcp", "audit", "--export", "csv", "--output", "no/such/folder")
     assert (done.code, "cannot be written" in done.err) == (1, True)
+
+
+def test_a_mistake_in_the_file_of_profiles_is_told_by_check_config(
+    command: Command, folder: Path
+) -> None:
+    (folder / "profiles.toml").write_text("[a]\nserver = ['x']\n")
+    done = command("check-config", GATEWAY_TOOL_PROFILES="profiles.toml")
+    assert (done.code, "[a]: knows no server" in done.err) == (2, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -351,3 +352,31 @@ async def test_calls_run_side_by_side(call: ToolCall) -> None:
     toolbox = box(s=Scripted(does=meet))
     outcomes = await asyncio.gather(*(toolbox.call("s__look", call) for _ in range(5)))
     assert [outcome.result.text for outcome in outcomes] == ["met"] * 5
+
+
+async def test_a_caller_with_too_many_calls_under_way_is_refused_one_more_and_others_are_not(
+    call: ToolCall,
+) -> None:
+    go = asyncio.Event()
+
+    async def waits(_call: ToolCall) -> ToolResult:
+        await go.wait()
+        return ToolResult.of("done")
+
+    server = Scripted(does=waits)
+    toolbox = box(Limits(at_once=2), s=server)
+    calls = [asyncio.ensure_future(toolbox.call("s__look", call)) for _ in range(2)]
+    while len(server.calls) < 2:
+        await asyncio.sleep(0)
+    refused = await toolbox.call("s__look", call)
+    assert (refused.busy, refused.result.is_error) == (True, True)
+    assert "Too many of your calls" in refused.result.text
+    other = asyncio.ensure_future(toolbox.call("s__look", replace(call, principal="bob")))
+    calls[0].cancel()
+    await asyncio.wait(calls[:1])
+    again = asyncio.ensure_future(toolbox.call("s__look", call))
+    while len(server.calls) < 4:
+        await asyncio.sleep(0)
+    go.set()
+    for ended in await asyncio.gather(calls[1], other, again):
+        assert (ended.busy, ended.result.text) == (False, "done")

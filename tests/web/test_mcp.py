@@ -252,3 +252,25 @@ async def test_without_tool_servers_the_lists_are_empty_and_health_is_good(
         health = (await app.ask("GET", "/health?deep=1")).json
     assert health["checks"]["mcp_servers"] is True
     assert health["details"]["mcp_servers"]["detail"] == "not configured"
+
+
+async def test_one_call_too_many_is_refused_with_when_to_come_again(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    door = Door()
+    async with serving(scripted(), door, sqlite, GATEWAY_TOOL_CALLS_AT_ONCE="1") as app:
+        id_ = await session_of(app)
+        async with Connection(app.port) as connection:
+            await connection.send(request("POST", CALL, WAIT))
+            await door.knocked.wait()
+            answer = await app.ask("POST", CALL, {**WAIT, "session_id": id_})
+            refused(answer, 429, "too_many_tool_calls")
+            assert answer.header("retry-after") == "1"
+            door.opened.set()
+            await connection.response()
+        assert (await app.ask("POST", CALL, WAIT)).status == 200
+        (kept,) = await executions(app, id_)
+        log = (await app.ask("GET", "/v1/mcp/audit")).json["entries"]
+    assert (kept["status"], len(door.calls)) == ("failed", 2)
+    assert sorted(entry["outcome"] for entry in log) == ["completed", "completed", "refused"]
+    assert {entry["server"] for entry in log} == {"door"}
