@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from math import isfinite
 
 from aiohttp import web
 
@@ -41,7 +42,7 @@ class ProgressLine:
         written = b""
         while self._waiting and self._token is not None:
             progress = self._waiting.popleft()
-            if self._said is None or progress.done > self._said:
+            if _can_be_told(progress) and (self._said is None or progress.done > self._said):
                 self._said = progress.done
                 told = writing.progress(self._token, progress)
                 written += frame(notification("notifications/progress", told))
@@ -50,6 +51,17 @@ class ProgressLine:
     def _keep(self, progress: Progress) -> None:
         self._waiting.append(progress)
         self.woken.set()
+
+
+def _can_be_told(progress: Progress) -> bool:
+    """Whether a stranger's code said what it should: finite numbers, and a text."""
+    numbers = [progress.done] if progress.total is None else [progress.done, progress.total]
+    words: object = progress.message
+    return isinstance(words, str) and all(map(_is_number, numbers))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value)
 
 
 class Reply:

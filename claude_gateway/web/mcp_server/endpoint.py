@@ -40,8 +40,6 @@ async def post(request: web.Request) -> web.StreamResponse:
     except RpcError as exc:
         return _refused(message.id, exc)
     except InvalidRequest as exc:
-        if type(exc) is not InvalidRequest:
-            raise
         return _refused(message.id, RpcError(INVALID_PARAMS, exc.message))
 
 

@@ -49,6 +49,14 @@ async def listen_alone(
     request: web.Request, message: Message, scope: Scope, wanted: Wanted
 ) -> web.StreamResponse:
     """Say what will be told, tell of it, and say when that is over."""
+    sessions, owner = request.app[GATEWAY].mcp_sessions, scope.caller.principal
+    with sessions.listening(owner):
+        return await _listen(request, message, scope, wanted)
+
+
+async def _listen(
+    request: web.Request, message: Message, scope: Scope, wanted: Wanted
+) -> web.StreamResponse:
     about = {versions.META_SUBSCRIPTION: message.id}
     granted = {f"{kind}ListChanged": True for kind in KINDS if getattr(wanted, kind)}
     gateway, stream = request.app[GATEWAY], EventStream(request, {})

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from claude_gateway.dialects.mcp.messages import Id
 from claude_gateway.errors import RateLimited
 
 MOST = 20_000  # of all callers together; one is about a kilobyte
+TOO_MANY = "Too many of these are at work for this key. End one, and try again."
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +55,7 @@ class Sessions:
         self._most = most
         self._idle = idle
         self._open: dict[str, McpSession] = {}
+        self._listening: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -84,14 +89,22 @@ class Sessions:
         self._open.pop(session.id, None)
         session.end()
 
+    @contextmanager
+    def listening(self, owner: str) -> Iterator[None]:
+        """Count a stream without a session. Raises RateLimited when there are as many as sessions."""
+        if self._listening[owner] >= self._most:
+            raise RateLimited(TOO_MANY, code="too_many_mcp_sessions", retry_after=30)
+        self._listening[owner] += 1
+        try:
+            yield
+        finally:
+            self._listening[owner] -= 1
+            self._listening += Counter()  # forgets who does not listen any more
+
     def _make_room(self, among: list[McpSession]) -> None:
         idle = [session for session in among if not session.at_work]
         if not idle:
-            raise RateLimited(
-                "Too many sessions of this protocol are at work. End one, and try again.",
-                code="too_many_mcp_sessions",
-                retry_after=30,
-            )
+            raise RateLimited(TOO_MANY, code="too_many_mcp_sessions", retry_after=30)
         self.end(min(idle, key=lambda session: session.used))
 
     def _forget_idle(self) -> None:

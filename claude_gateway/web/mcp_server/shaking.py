@@ -37,8 +37,6 @@ async def answered(request: web.Request, message: Message) -> web.StreamResponse
         if message.method == "notifications/cancelled":
             session.cancel(message.params.get("requestId"))
         return web.Response(status=202)
-    if message.id in session.calls:
-        raise RpcError(INVALID_REQUEST, "A request with this id is still being worked at.")
     return await _answer(request, session, message, message.id)
 
 
@@ -85,6 +83,8 @@ async def _answer(
     async def working() -> Made:
         return (await made(request, id_, work))._replace(status=200)
 
+    if id_ in session.calls:  # looked at last: nothing is waited for until it is there
+        raise RpcError(INVALID_REQUEST, "A request with this id is still being worked at.")
     reply = Reply(request, working(), line)
     session.calls[id_] = reply.task
     try:

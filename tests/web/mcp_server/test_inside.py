@@ -164,6 +164,8 @@ async def test_progress_may_come_from_any_thread_and_more_than_anybody_reads(
         def work() -> None:
             for done in range(1000):
                 call.progress(Progress(done))
+            for bad in (Progress(float("nan")), Progress("much"), Progress(2000, message=None)):  # type: ignore[arg-type]
+                call.progress(bad)
 
         await asyncio.to_thread(work)
         return ToolResult.of("Done.")

@@ -68,7 +68,7 @@ async def test_what_is_at_work_is_neither_forgotten_nor_makes_room() -> None:
     ended = listening.listener = asyncio.Event()
     for session in (calling, listening):
         idle_since(session, 3600)
-    with pytest.raises(RateLimited, match="Too many sessions"):
+    with pytest.raises(RateLimited, match="Too many of these"):
         sessions.begin("ada", "v")
     assert sessions.find("ada", calling.id) is calling
     assert sessions.find("ada", listening.id) is listening
@@ -92,3 +92,12 @@ async def test_only_a_request_that_is_being_worked_at_can_be_cancelled() -> None
     session.cancel("1")
     await asyncio.wait({call})
     assert call.cancelled()
+
+
+def test_s18_streams_without_a_session_are_counted_as_well() -> None:
+    sessions = Sessions(most=2)
+    with sessions.listening("ada"), sessions.listening("eve"):
+        with sessions.listening("ada"), pytest.raises(RateLimited), sessions.listening("ada"):
+            pass
+        with sessions.listening("ada"):
+            pass
