@@ -10,15 +10,16 @@ from claude_gateway import sse
 from claude_gateway.conversations.history import RAN
 from claude_gateway.conversations.lasting import uninterrupted
 from claude_gateway.engine.rounds import Turn
+from claude_gateway.runs.live import Kept
 from claude_gateway.runs.outcome import text_of
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import Message
 
 
 class Memory(Protocol):
-    """Takes the messages of a turn that goes on. `blocks` of the turn are kept already."""
+    """Takes the messages of a turn that goes on. `kept` is how much of it is kept already."""
 
-    blocks: int
+    kept: Kept
 
     @property
     def lasting(self) -> bool:
@@ -37,7 +38,7 @@ class Memory(Protocol):
 class NoMemory:
     """For turns that belong to no session."""
 
-    blocks = 0
+    kept = Kept()
     lasting = False
 
     async def said(self, turn: Turn, ran: Sequence[str]) -> None:
@@ -56,15 +57,15 @@ class SessionMemory:
         self, store: Store, owner: str, session_id: str, new_id: Callable[[], str]
     ) -> None:
         """`new_id` makes ids of messages."""
-        self.blocks = 0
+        self.kept = Kept()
         self._store = store
         self._where = (owner, session_id)
         self._new_id = new_id
 
     async def said(self, turn: Turn, ran: Sequence[str]) -> None:
         """Keep it. Raises what the store raises; then no call may be made."""
-        used = turn.run.rounds[-1].output_tokens if turn.run.rounds else 0
-        await uninterrupted(self._add(turn, "assistant", turn.spoken, ran, used))
+        tokens = turn.run.usage.output_tokens - self.kept.tokens
+        await uninterrupted(self._add(turn, "assistant", turn.spoken, ran, tokens))
 
     async def heard(self, turn: Turn, results: Sequence[Mapping[str, object]]) -> None:
         """Keep them. Raises what the store raises."""
@@ -85,4 +86,4 @@ class SessionMemory:
             run_id=turn.run.id,
         )
         await self._store.add_messages(*self._where, [message])
-        self.blocks = turn.blocks
+        self.kept = Kept(turn.blocks, self.kept.tokens + tokens)

@@ -18,6 +18,7 @@ from claude_gateway import sse
 from claude_gateway.engine.pauses import PAUSES
 from claude_gateway.engine.rounds import Block, Rounds, Turn
 from claude_gateway.engine.tally import mapping
+from claude_gateway.loop.caching import moved_on
 from claude_gateway.loop.limits import Meter
 from claude_gateway.loop.making import Asked, Making, refused
 from claude_gateway.loop.memory import Memory
@@ -84,9 +85,8 @@ class ToolRounds:
         tasks = [asyncio.ensure_future(self._result(turn, call)) for call in calls]
         try:
             results: Sequence[Block] = await asyncio.gather(*tasks)
-        except asyncio.CancelledError:
-            ends = [_end_of(task, call) for task, call in zip(tasks, calls, strict=True)]
-            await self.memory.heard(turn, ends)
+        except BaseException:  # most likely nobody wants the answer any more
+            await self.memory.heard(turn, await _stopped(tasks, calls))
             raise
         await self.memory.heard(turn, results)
         return results
@@ -124,7 +124,9 @@ class ToolRounds:
         elif choice.get("type") in ("any", "tool"):
             kept = {k: v for k, v in choice.items() if k == "disable_parallel_tool_use"}
             choice = {"type": "auto", **kept}
-        params = {**request.params, "tool_choice": choice} if choice else request.params
+        params = {**request.params, "messages": moved_on(request.messages)}
+        if choice:
+            params["tool_choice"] = choice
         return replace(request, params=params)
 
     def _warn(self, turn: Turn, why: str) -> None:
@@ -145,9 +147,19 @@ def _arguments(call: Block) -> Mapping[str, object] | None:
     return plain if isinstance(plain, dict) else None
 
 
+async def _stopped(
+    tasks: Sequence[asyncio.Future[Block]], calls: Sequence[Block]
+) -> Sequence[Block]:
+    """Stop the calls that are still at work, and return what all of them came to."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return [_end_of(task, call) for task, call in zip(tasks, calls, strict=True)]
+
+
 def _end_of(task: asyncio.Future[Block], call: Block) -> Block:
     """Return the result of a call in a turn that was stopped."""
-    if task.done() and not task.cancelled() and task.exception() is None:
+    if not task.cancelled() and task.exception() is None:
         return task.result()
     stopped = {"type": "tool_result", "tool_use_id": call["id"], "content": STOPPED}
     return {**stopped, "is_error": True}

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.engine.telling import stopping, told
@@ -21,6 +21,7 @@ from claude_gateway.runs.gathering import Gathering
 from claude_gateway.runs.live_log import LiveLog
 from claude_gateway.runs.outcome import answer, cost_of, estimated, final
 from claude_gateway.types.events import Event, MessageStop
+from claude_gateway.types.resources import Message
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
 from claude_gateway.types.usage import Usage
@@ -32,12 +33,19 @@ Ending: TypeAlias = Literal["cancelled", "interrupted"]
 Reply: TypeAlias = Callable[[Mapping[str, object], Decimal | None], Awaitable[bytes]]
 
 
+class Kept(NamedTuple):
+    """How much of an answer the conversation has already: content blocks from the first, tokens."""
+
+    blocks: int = 0
+    tokens: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What there is to do: the model's events, how they are written, the account they are kept in.
 
     `batches` must not have been started. `message_id` is what the answer will be called. `kept` says
-    how many of its content blocks, from the first, the conversation has already.
+    what of it is kept before its end.
     """
 
     run: Run
@@ -45,7 +53,7 @@ class Work:
     encoder: Encoder
     message_id: str
     reply: Reply | None = None
-    kept: Callable[[], int] = int
+    kept: Callable[[], Kept] = Kept
 
 
 class Keeper(Protocol):
@@ -200,7 +208,7 @@ class LiveRun:
         last = self._last_of(events)
         return RunEnd(
             final(self.record, work.run, status, failure, last_event=last, **rest),
-            answer(_rest(message, work.kept()), work.message_id, work.run, whole=whole),
+            _rest(message, work, whole=whole),
             events,
             work.run.usage.total_tokens if whole else None,
             work.run.forgot_thinking,
@@ -221,7 +229,12 @@ def _cancelled() -> GatewayError:
     return Conflict("The run was cancelled.", code="cancelled", should_retry=False)
 
 
-def _rest(message: Mapping[str, object], kept: int) -> Mapping[str, object]:
-    """Return the message without its first blocks."""
-    content = message.get("content")
-    return {**message, "content": content[kept:]} if kept and isinstance(content, list) else message
+def _rest(message: Mapping[str, object], work: Work, *, whole: bool) -> Sequence[Message]:
+    """Return the answer as a message of the conversation, without what that has already."""
+    kept, content = work.kept(), message.get("content")
+    if kept.blocks and isinstance(content, list):
+        message = {**message, "content": content[kept.blocks :]}
+    said = answer(message, work.message_id, work.run, whole=whole)
+    if not kept.tokens:
+        return said
+    return [replace(one, token_count=one.token_count - kept.tokens) for one in said]

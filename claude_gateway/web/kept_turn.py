@@ -24,7 +24,7 @@ from claude_gateway.engine.rounds import Rounds
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
-from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.runs.live import Kept, LiveRun, Work
 from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.requests import ModelRequest
@@ -150,9 +150,9 @@ class KeptTurn(ABC):
         self.looped = self.tools.rounds(run, wanted.translated.own)
         return self.looped
 
-    def _kept(self) -> int:
-        """Return how many blocks of the answer are in the conversation already."""
-        return self.looped.memory.blocks if self.looped is not None else 0
+    def _kept(self) -> Kept:
+        """Return what of the answer is in the conversation already."""
+        return self.looped.memory.kept if self.looped is not None else Kept()
 
     async def _opening(self) -> Opening | None:
         if self.about.session_id is None:

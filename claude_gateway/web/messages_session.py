@@ -26,7 +26,7 @@ from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.engine.thinking import binds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
-from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.runs.live import Kept, LiveRun, Work
 from claude_gateway.types.requests import ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import RunRecord
@@ -157,7 +157,7 @@ class _NativeTurn:
             watching(self._request, run) if tools is None else tools.encoder(run),
             self._gateway.ids.message(),
             None if self._asked.stream else reply,
-            lambda: rounds.memory.blocks if rounds is not None else 0,
+            lambda: rounds.memory.kept if rounds is not None else Kept(),
         )
 
 

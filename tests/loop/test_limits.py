@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from claude_gateway import (
-    OWNER,
-    BlockStart,
-    BlockStop,
-    Event,
-    InputDelta,
-    MessageDelta,
-    MessageStart,
-    MessageStop,
-    Offer,
-    Run,
-    ServerState,
-    Settings,
-    Tool,
-    ToolCall,
-    ToolResult,
-    ToolServer,
-    hookimpl,
-)
+from claude_gateway import OWNER, Run
 from claude_gateway.loop.limits import Limits, Meter
+from tests.loop.door import CHAT, GO, Door, calling
 
 if TYPE_CHECKING:
     from tests.conftest import Scripted, Serving
-
-CHAT = "/v1/chat/completions"
-GO = {"messages": [{"role": "user", "content": "Go"}], "mcp": {}}
 
 
 def a_run(**fields: Any) -> Run:
@@ -95,45 +72,6 @@ def test_t35_only_the_same_tool_with_the_same_arguments_is_the_same_call() -> No
     assert not counted.exceeded
     assert "a was called" in counted.again("a", {"x": 1})
     assert counted.full
-
-
-def calling(*names: str) -> list[Event | BaseException | asyncio.Event]:
-    """The script of an answer that calls tools of the door."""
-    message = {"id": "msg_1", "role": "assistant", "model": "m-1", "usage": {"input_tokens": 10}}
-    script: list[Event | BaseException | asyncio.Event] = [MessageStart(message)]
-    for index, name in enumerate(names):
-        block = {"type": "tool_use", "id": f"toolu_{index}", "name": f"door__{name}", "input": {}}
-        script += [BlockStart(index, block), InputDelta(index, "{}"), BlockStop(index)]
-    return [*script, MessageDelta({"stop_reason": "tool_use"}, {"output_tokens": 5}), MessageStop()]
-
-
-class Door:
-    """A tool server whose tools wait until they are cancelled, or are stubborn."""
-
-    title, description, transport = "Door", "Waits.", "builtin"
-
-    def __init__(self) -> None:
-        self.calls: list[ToolCall] = []
-
-    @hookimpl
-    def register_tool_servers(self, settings: Settings) -> Sequence[Offer[ToolServer]]:
-        @asynccontextmanager
-        async def opened() -> AsyncGenerator[ToolServer]:
-            yield self
-
-        return [Offer("door", opened)]
-
-    def state(self) -> ServerState:
-        return ServerState()
-
-    async def tools(self) -> Sequence[Tool]:
-        return [Tool("wait", "Waits.", {}), Tool("open", "Opens.", {})]
-
-    async def call(self, name: str, call: ToolCall) -> ToolResult:
-        self.calls.append(call)
-        if name == "wait":
-            await asyncio.Event().wait()
-        return ToolResult.of("Open.")
 
 
 async def test_t35_a_turn_whose_time_is_up_is_asked_for_its_answer(
