@@ -35,6 +35,7 @@ from claude_gateway.interfaces import (
 )
 from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
+from claude_gateway.profiles import Adaptation, Ask, Call, ClientProfile, Frames, Reply
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import (
     KeepsAudit,
@@ -108,14 +109,18 @@ __all__ = [
     "OWNER",
     "WORKSPACE_DIR",
     "Accepted",
+    "Adaptation",
     "Answer",
     "Approval",
+    "Ask",
     "AuditEntry",
     "AuditFilter",
     "Authenticator",
     "BlockStart",
     "BlockStop",
+    "Call",
     "Caller",
+    "ClientProfile",
     "Completes",
     "Conflict",
     "CountsTokens",
@@ -123,6 +128,7 @@ __all__ = [
     "Event",
     "Events",
     "Forbidden",
+    "Frames",
     "GatewayError",
     "HasPrompts",
     "HasResources",
@@ -167,6 +173,7 @@ __all__ = [
     "RateLimited",
     "RawJson",
     "Replay",
+    "Reply",
     "ReportsHealth",
     "Resource",
     "ResourceTemplate",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from claude_gateway.interfaces import Authenticator, HealthCheck, ModelBackend, Observer, Offer
+from claude_gateway.profiles import ClientProfile
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import Store
 from claude_gateway.tool_servers import ToolServer
@@ -58,6 +59,14 @@ def register_observers(settings: Settings) -> Sequence[Offer[Observer]]:  # type
 @hookspec
 def register_health_checks(settings: Settings) -> Sequence[Offer[HealthCheck]]:  # type: ignore[empty-body]
     """Offer checks for `/health`; the offer's name is the name of the line there."""
+
+
+@hookspec
+def register_client_profiles(settings: Settings) -> Sequence[Offer[ClientProfile]]:  # type: ignore[empty-body]
+    """Offer profiles: what adapts the requests of an unusual client, and their answers.
+
+    The first one that recognises a request has it. An offer's name is the profile's.
+    """
 
 
 @hookspec

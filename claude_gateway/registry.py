@@ -21,6 +21,7 @@ from claude_gateway.interfaces import (
     ReportsHealth,
 )
 from claude_gateway.plugins import Plugins, cure
+from claude_gateway.profiles import ClientProfile
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.tool_servers import ToolServer
@@ -36,7 +37,7 @@ SERVER_PARTS = ("title", "description", "transport", "state", "tools", "call")
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All that is open, by kind. Backends, tool servers and health checks have names."""
+    """All that is open, by kind. All but authenticators and observers have names."""
 
     backends: dict[str, Backend] = field(default_factory=dict)
     authenticators: tuple[Authenticator, ...] = ()
@@ -44,13 +45,14 @@ class Registry:
     health_checks: dict[str, HealthCheck] = field(default_factory=dict)
     store: Store | None = None
     tool_servers: dict[str, ToolServer] = field(default_factory=dict)
+    profiles: dict[str, ClientProfile] = field(default_factory=dict)
 
 
 @asynccontextmanager
 async def open_registry(
     plugins: Plugins, settings: Settings, *, store: str = "auto", open_timeout: float = 30
 ) -> AsyncGenerator[Registry]:
-    """Open offers: store → observers → tools → authenticators → backends. Close in reverse.
+    """Open offers: store → observers → tools → authenticators → backends → the rest. Close in reverse.
 
     Of the stores only the one called `store` is opened: `auto` is the only one, `none` is none.
     Raises PluginError naming the plugin whose offer cannot be opened, or two that clash.
@@ -70,6 +72,9 @@ async def open_registry(
         authenticators = await open_all("register_authenticators")
         backends = cast("dict[str, ModelBackend]", dict(await open_all("register_model_backends")))
         checks = cast("dict[str, HealthCheck]", dict(await open_all("register_health_checks")))
+        profiles = cast(
+            "dict[str, ClientProfile]", dict(await open_all("register_client_profiles"))
+        )
         for name, check in _backend_checks(backends).items():
             if name in checks:
                 raise PluginError(f"a backend and a health check are both called {name!r}")
@@ -81,6 +86,7 @@ async def open_registry(
             checks,
             kept,
             tool_servers,
+            profiles,
         )
 
 

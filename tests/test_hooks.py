@@ -15,7 +15,10 @@ from claude_gateway_sqlite import plugin as sqlite
 from click.testing import CliRunner
 
 from claude_gateway import (
+    Adaptation,
     Authenticator,
+    Call,
+    ClientProfile,
     Credential,
     Health,
     HealthCheck,
@@ -106,6 +109,16 @@ class Clock:
         return ToolResult.of("noon")
 
 
+class Toaster:
+    """A profile of what knows one path only."""
+
+    def recognises(self, user_agent: str) -> bool:
+        return "toaster" in user_agent
+
+    def adapt(self, call: Call) -> Adaptation:
+        return Adaptation("GET", "/v1/models")
+
+
 class Full:
     """Uses every hook."""
 
@@ -140,6 +153,10 @@ class Full:
     @hookimpl
     def register_tool_servers(self, settings: Settings) -> Sequence[Offer[ToolServer]]:
         return [Offer("clock", opener(Clock()))]
+
+    @hookimpl
+    def register_client_profiles(self, settings: Settings) -> Sequence[Offer[ClientProfile]]:
+        return [Offer("toaster", opener(Toaster()))]
 
     @hookimpl
     def register_commands(self) -> Sequence[click.Command]:
@@ -227,6 +244,16 @@ async def test_hook_register_health_checks_adds_a_line(
     assert health["checks"]["printer"] is False
     assert health["details"]["printer"]["detail"] == "out of paper"
     assert health["status"] == "degraded"
+
+
+async def test_hook_register_client_profiles_adapts_the_clients_it_recognises(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Full(scripted())) as app:
+        adapted = await app.ask("PUT", "/toast", headers={"user-agent": "a toaster/1.0"})
+        other = await app.ask("PUT", "/toast", headers={"user-agent": "a kettle/1.0"})
+    assert (adapted.status, adapted.json["object"]) == (200, "list")
+    assert other.status == 404
 
 
 def test_hook_register_commands_adds_to_the_command_line(site: Site) -> None:
@@ -327,6 +354,7 @@ async def test_no_hook_is_called_while_serving(
         for method, path in (("OPTIONS", "/v1/models"), ("GET", "/nowhere"), ("PUT", "/")):
             await app.ask(method, path)
         await app.ask("GET", "/v1/models", b"", {"x-api-key": "gw-eve"})
+        await app.ask("GET", "/toast", b"", {"user-agent": "toaster"})
         assert called == []
         app.plugins.ask("register_settings")
         assert set(called) == {"register_settings"}  # it would have been noticed

@@ -45,6 +45,7 @@ async def opened(store: Store, owner: str, session_id: str, project_id: str | No
         session, messages = await store.history(owner, session_id)
     except NotFound:
         return drafted(owner, session_id, project_id)
+    session = replace(session, status="active")  # whoever goes on with what was ended, wants that
     return Opening(session, False, None, messages, turns(messages, session.thinking_after))
 
 

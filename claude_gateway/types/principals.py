@@ -38,7 +38,8 @@ class Principal:
     paid for, with it. `on_disconnect` is what becomes of their answers when the connection breaks
     and the request does not say; None is the gateway's own rule. `tool_servers` and `tools` are what
     they may use of the tools that the gateway runs, by ids of servers and names of tools, on the wire
-    or their server's; None is all.
+    or their server's; None is all. `profile` names the client profile of whatever they ask, where
+    they do not name another one.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Principal:
     on_disconnect: Literal["cancel", "detach"] | None = None
     tool_servers: frozenset[str] | None = None
     tools: frozenset[str] | None = None
+    profile: str | None = None
 
 
 OWNER = Principal(OWNER_ID, "local owner")

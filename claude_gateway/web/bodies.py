@@ -7,7 +7,8 @@ import asyncio
 from aiohttp import web
 
 from claude_gateway.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
-from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.adapted import ADAPTED, Adapted
+from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 
 LARGEST_BODY = 32 * 2**20
 ENCODINGS = ("identity", "gzip", "deflate")  # what aiohttp itself takes off
@@ -26,6 +27,15 @@ async def read_json_body(request: web.Request) -> bytes:
 
     A body of another type is refused: a foreign web page can post those without asking first.
     """
+    adapted: Adapted | None = request.get(ADAPTED)
+    if adapted is None:
+        return await _read(request)
+    if adapted.given is not None:
+        return adapted.given
+    return adapted.rewritten(await _read(request), request.get(PRINCIPAL))
+
+
+async def _read(request: web.Request) -> bytes:
     kind = request.content_type
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON, with the header 'Content-Type: application/json'.")

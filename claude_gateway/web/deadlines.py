@@ -7,6 +7,7 @@ from aiohttp import web
 from claude_gateway.defaults.settings import DEADLINE
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.settings import Settings
+from claude_gateway.web.adapted import ADAPTED, Adapted
 
 HEADER = "x-gateway-timeout"
 LONGEST = 86_400.0  # seconds; what a caller may ask for when the settings set no limit
@@ -15,12 +16,14 @@ LONGEST = 86_400.0  # seconds; what a caller may ask for when the settings set n
 def patience(request: web.Request, settings: Settings) -> float | None:
     """Return the seconds that this turn may take; None is as long as it likes.
 
-    A caller can only shorten what the settings allow.
+    A caller, or the profile of a client, can only shorten what the settings allow.
     """
     limit = settings[DEADLINE] or None
     asked = request.headers.get(HEADER)
     if asked is None:
-        return limit
+        adapted: Adapted | None = request.get(ADAPTED)
+        usual = adapted.adaptation.patience if adapted is not None else None
+        return limit if usual is None else min(usual, limit or LONGEST)
     return min(_seconds(asked), limit or LONGEST)
 
 

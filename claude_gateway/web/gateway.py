@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -33,6 +34,9 @@ from claude_gateway.web.mcp_server.sessions import Sessions
 from claude_gateway.web.pulse import Pulse
 from claude_gateway.web.session_count import SessionCount
 
+if TYPE_CHECKING:
+    from claude_gateway.web.edge import Edge
+
 
 @dataclass(frozen=True, slots=True)
 class RouteRule:
@@ -56,6 +60,7 @@ class Gateway:
     fallbacks: Fallbacks
     engine: Engine
     door: Door
+    edge: Edge
     health: HealthBoard
     pulse: Pulse
     cors_origins: tuple[str, ...]

@@ -1,6 +1,8 @@
-"""What every request passes, in this order and no other: request id → errors → Host → authentication.
+"""What every request passes, in this order and no other.
 
-Authorisation looks at the route that the router resolved, never at a URL.
+Request id → errors → Host → client profile → authentication. A profile may ask something else
+instead, which passes all of that but the first. Authorisation looks at the route that the router
+resolved, never at a URL.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from claude_gateway.errors import (
     Unauthorized,
 )
 from claude_gateway.web.access_log import describe
+from claude_gateway.web.edge import ROUTED
 from claude_gateway.web.gateway import (
     GATEWAY,
     GUARDED,
@@ -58,7 +61,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         gateway.live.discard(task)
         if gateway.access_log is not None:
             seconds, who = time.monotonic() - started, (request.get(PRINCIPAL), request.get(RUN))
-            gateway.access_log.write(describe(request, name, status, seconds, who))
+            routed = request.get(ROUTED, request)
+            gateway.access_log.write(describe(routed, name, status, seconds, who))
 
 
 async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> web.StreamResponse:
@@ -66,13 +70,10 @@ async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> w
     rule = gateway.rules.get(request.match_info.route, GUARDED)
     try:
         check_place(request, gateway)
-        if not rule.foreign_pages:
-            check_pages(request, gateway)
-        if request.method == "OPTIONS":
-            return web.Response(status=204)
-        if not rule.public:
-            request[PRINCIPAL] = await gateway.door.admit(_keys(request), lambda: _arrival(request))
-        return await handler(request)
+        profile = gateway.edge.named_by(request)
+        if profile is not None:
+            return await gateway.edge.adapted(request, profile, _respond)
+        return await _admitted(request, handler, gateway, rule)
     except (ConnectionError, GeneratorExit):
         raise
     except BaseException as exc:
@@ -82,6 +83,27 @@ async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> w
         if response is None:
             raise
         return response
+
+
+async def _respond(request: web.Request) -> web.StreamResponse:
+    """Answer what a profile has asked, with all checks."""
+    return await _answer(request, request.match_info.handler, request.app[GATEWAY])
+
+
+async def _admitted(
+    request: web.Request, handler: Handler, gateway: Gateway, rule: RouteRule
+) -> web.StreamResponse:
+    if not rule.foreign_pages:
+        check_pages(request, gateway)
+    if request.method == "OPTIONS":
+        return web.Response(status=204)
+    if not rule.public:
+        principal = await gateway.door.admit(_keys(request), lambda: _arrival(request))
+        request[PRINCIPAL] = principal
+        profile = gateway.edge.of_key(request, principal)
+        if profile is not None:
+            return await gateway.edge.adapted(request, profile, _respond)
+    return await handler(request)
 
 
 def check_place(request: web.Request, gateway: Gateway) -> None:

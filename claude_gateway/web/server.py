@@ -42,6 +42,7 @@ from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import create_app
 from claude_gateway.web.background import at_work
 from claude_gateway.web.connection import Connection
+from claude_gateway.web.edge import Edge
 from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.health_board import HealthBoard
@@ -76,6 +77,7 @@ def build_gateway(
         fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
         engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers),
         door=Door(rules, registry.authenticators),
+        edge=Edge(registry.profiles),
         health=HealthBoard(
             registry.health_checks,
             {

@@ -12,8 +12,9 @@ from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.resources import sessions
 from claude_gateway.dialects.resources.reading import page
 from claude_gateway.dialects.resources.writing import listed
+from claude_gateway.dialects.session_fields import an_id
 from claude_gateway.errors import NotFound
-from claude_gateway.types.resources import Session
+from claude_gateway.types.resources import DEFAULT_PROJECT, Project, Session
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.busy import refuse_while_busy, stop_turn
 from claude_gateway.web.gateway import GATEWAY
@@ -46,7 +47,10 @@ async def create_session(request: web.Request) -> web.StreamResponse:
     resolved = gateway.catalogue.resolve(asked.model)
     id_, now = gateway.ids.session(), time.time()
     replay = replay_of(request, body, "session", id_)
-    await check_project(request, asked.project_id)
+    if asked.create_project:
+        await made_project(request, asked.project_id)
+    else:
+        await check_project(request, asked.project_id)
     new = Session(id_, owner_of(request), asked.project_id, resolved.model.id, now, now)
     session = await store.create_session(replace(new, **asked.fields), replay)
     gateway.session_count.changed()
@@ -154,3 +158,14 @@ async def check_project(request: web.Request, project_id: str) -> None:
         raise NotFound(
             "Project not found. GET /v1/projects lists those that there are.", param="project_id"
         ) from None
+
+
+async def made_project(request: web.Request, project_id: str) -> None:
+    """Make a project of this id, unless the caller has one. Raises InvalidRequest for a bad id."""
+    if project_id == DEFAULT_PROJECT:
+        await project_of(request, project_id)
+        return
+    an_id({"project_id": project_id}, "project_id")
+    now = time.time()
+    new = Project(project_id, owner_of(request), project_id, now, now)
+    await store_of(request).ensure_project(new)

@@ -13,7 +13,9 @@ from aiohttp import web
 from claude_gateway import sse
 from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.engine.telling import told
+from claude_gateway.profiles import Frames
 from claude_gateway.types.events import Event
+from claude_gateway.web.adapted import ADAPTED, Adapted
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,27 @@ class EventStream:
                 self.committed = True
 
 
+class AdaptedStream(EventStream):
+    """A response whose frames a client profile rewrites."""
+
+    def __init__(self, request: web.Request, headers: Mapping[str, str], frames: Frames) -> None:
+        super().__init__(request, headers)
+        self._frames = frames
+
+    async def send(self, data: bytes) -> None:
+        """Write what the profile makes of it."""
+        await super().send(self._frames(data))
+
+
+def event_stream(request: web.Request, headers: Mapping[str, str]) -> EventStream:
+    """Open a response; `headers` may still change until something is sent."""
+    adapted: Adapted | None = request.get(ADAPTED)
+    frames = adapted.adaptation.frames(headers) if adapted is not None else None
+    return (
+        EventStream(request, headers) if frames is None else AdaptedStream(request, headers, frames)
+    )
+
+
 async def stream_reply(
     request: web.Request,
     batches: AsyncGenerator[Sequence[Event]],
@@ -80,7 +103,7 @@ async def stream_reply(
     Cancelled when the client leaves; leaving `aclosing` then lets go of upstream.
     """
     gateway = request.app[GATEWAY]
-    stream = EventStream(request, headers)
+    stream = event_stream(request, headers)
     gateway.pulse.watch(stream)
     try:
         async with aclosing(batches):

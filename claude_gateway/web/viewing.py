@@ -15,7 +15,7 @@ from claude_gateway.runs.frames import following
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID, Gateway
-from claude_gateway.web.streams import EventStream
+from claude_gateway.web.streams import EventStream, event_stream
 
 LOOK_AGAIN = 0.25  # seconds; a live run's log is stored about as often
 
@@ -120,7 +120,7 @@ async def watched(
     it cannot.
     """
     gateway = request.app[GATEWAY]
-    stream = EventStream(request, headers)
+    stream = event_stream(request, headers)
     gateway.pulse.watch(stream)
     try:
         yield Viewer(gateway, stream, after)

@@ -67,6 +67,19 @@ async def test_one_message_at_a_time_makes_a_conversation(
     ]
 
 
+async def test_a_session_that_was_ended_is_active_again_after_its_next_turn(
+    gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    upstream.script(answering(text("Hello!")), answering(text("Fine.")))
+    await say(gateway, "Hi", "ended")
+    path = "/v1/sessions/ended"
+    ended = await ask(gateway.port, "PATCH", path, {"is_active": False}, KEY)
+    assert ended.json["status"] == "ended"
+    await say(gateway, "How are you?", "ended")
+    assert (await get(gateway, path))["status"] == "active"
+    assert sent(upstream)[0] == ("user", "Hi")
+
+
 async def test_a_whole_history_is_reconciled_not_doubled(
     gateway: GatewayProcess, upstream: FakeAnthropic
 ) -> None:

@@ -104,6 +104,26 @@ async def test_an_unknown_project_is_not_found_and_named(caller: Caller) -> None
     assert (await caller.get(SESSIONS))["total"] == 1
 
 
+@pytest.mark.parametrize("project_id", ["proj_001", "default"])
+async def test_a_project_is_made_with_its_session_when_that_is_asked(
+    caller: Caller, project_id: str
+) -> None:
+    for _ in range(2):  # the second one finds it
+        made = await caller.post(SESSIONS, project_id=project_id, create_project=True)
+        assert made["project_id"] == project_id
+    projects = (await caller.get("/v1/projects"))["projects"]
+    assert [project["id"] for project in projects].count(project_id) == 1
+
+
+async def test_a_project_is_not_made_under_an_id_that_is_none(caller: Caller) -> None:
+    for bad in ("../x", " ", "a" * 129):
+        asked = {"project_id": bad, "create_project": True}
+        refused(await caller.ask("POST", SESSIONS, asked), 400, param="project_id")
+    refused(
+        await caller.ask("POST", SESSIONS, {"create_project": "x"}), 400, param="create_project"
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

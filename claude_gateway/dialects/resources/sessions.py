@@ -25,11 +25,15 @@ STATES: tuple[SessionStatus, ...] = ("active", "ended")
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What a client says of a session; `fields` are those of Session that need no looking up."""
+    """What a client says of a session; `fields` are those of Session that need no looking up.
+
+    `create_project`: a project that is not there is to be made, under the id that was given.
+    """
 
     project_id: str
     model: str | None
     fields: Mapping[str, Any]
+    create_project: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def read(fields: Mapping[str, object]) -> NewSession:
             "metadata": metadata(fields) or {},
             **tools.read(fields),
         },
+        bool(optional(fields, "create_project", bool)),
     )
 
 
