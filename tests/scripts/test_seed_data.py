@@ -12,6 +12,7 @@ import pytest
 
 from claude_gateway.testing import GatewayProcess
 from claude_gateway.testing.raw import ask
+from tests.plan.snippets import snippets
 from tests.scripts.running import SCRIPTS, run
 
 pytestmark = [
@@ -22,24 +23,6 @@ pytestmark = [
 ]
 
 SCRIPT = SCRIPTS / "seed_data.sh"
-PLAIN = """
-BASE_URL="http://localhost:8000"
-curl -X POST $BASE_URL/v1/projects \\
-  -H "Content-Type: application/json" \\
-  -d '{"name": "iOS App", "description": "Main iOS project", "path": "/workspace/ios-app"}'
-curl -X POST $BASE_URL/v1/projects \\
-  -H "Content-Type: application/json" \\
-  -d '{"name": "Backend API", "description": "Python FastAPI", "path": "/workspace/backend"}'
-PROJECT_ID=$(curl -sS $BASE_URL/v1/projects | jq -r '.projects[0].id')
-curl -X POST $BASE_URL/v1/sessions \\
-  -H "Content-Type: application/json" \\
-  -d "{
-    \\"project_id\\": \\"$PROJECT_ID\\",
-    \\"model\\": \\"claude-3-5-haiku-20241022\\",
-    \\"title\\": \\"Initial Setup\\",
-    \\"system_prompt\\": \\"You are an iOS development assistant\\"
-  }"
-"""
 
 
 async def seeded(gateway: GatewayProcess, key: str = "") -> None:
@@ -66,7 +49,8 @@ async def seeded(gateway: GatewayProcess, key: str = "") -> None:
 )
 async def test_the_plain_lines_fill_a_fresh_gateway() -> None:
     async with GatewayProcess() as gateway:
-        lines = PLAIN.replace("localhost:8000", f"localhost:{gateway.port}")
+        (printed,) = snippets(name="seed")
+        lines = printed.text.replace("localhost:8000", f"localhost:{gateway.port}")
         done = await run("bash", "-euc", lines)
         assert done.returncode == 0, done.stderr
         await seeded(gateway)
