@@ -9,7 +9,7 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run seed smoke test check lock up down logs ps rebuild docker clean
+.PHONY: help setup run seed smoke load test check lock up down logs ps rebuild docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ seed: ## Put sample projects and a session into the running gateway (BASE_URL an
 
 smoke: ## Try every endpoint of the running gateway (BASE_URL and API_KEY say which)
 	@exec scripts/smoke.sh
+
+load: ## Measure the running gateway under load (ARGS="--soak 600" goes on; needs wrk and ab)
+	@exec scripts/load_test.sh $(ARGS)
 
 test: setup ## Run all tests (ARGS="-k words" chooses)
 	@exec .venv/bin/python -m pytest $(ARGS)

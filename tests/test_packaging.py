@@ -30,6 +30,7 @@ LOCKS = sorted(ROOT.glob("requirements/*.txt"))
 COMPOSE = ROOT / "deploy/compose/docker-compose.yml"
 COMMANDS = sorted(path.name for path in ROOT.glob("scripts/*.sh") if path.name != "requests.sh")
 TARGETS = {"setup", "run", "test", "check", "lock", "up", "down", "logs", "ps", "rebuild", "clean"}
+TARGETS |= {"seed", "smoke", "load"}
 
 
 def read(path: str) -> str:
