@@ -67,17 +67,8 @@ is_there
 [[ -n $live ]] || is_demo ||
     fail 'this gateway asks Claude, and thousands of requests cost money. --live says that you mean it.'
 
-work=$(mktemp -d)
+begin
 mark=load-$$-$RANDOM
-made=()
-clean_up() {
-    local session
-    for session in ${made[@]+"${made[@]}"}; do
-        ask --max-time 10 -o /dev/null -X DELETE "$BASE_URL/v1/sessions/$session" || true
-    done
-    rm -rf "$work"
-}
-trap clean_up EXIT
 json='Content-Type: application/json'
 numeric=${BASE_URL/\/\/localhost/\/\/127.0.0.1} # ab takes only the first address of a name
 
@@ -189,7 +180,7 @@ creation() {
         answer=$(ask --max-time 60 "$BASE_URL/v1/sessions" -H "$json" -d "{\"title\":\"$mark\"}" -w '\n%{time_total}')
         id=$(text id <<<"$answer")
         [[ -n $id ]] || fail "a session could not be made: $answer"
-        made+=("$id")
+        made+=("/v1/sessions/$id")
         tail -n 1 <<<"$answer" | awk '{ print $1 * 1000 }' >>"$work/creation"
     done
     row 'A new session, 99 %' '<' "${LOAD_SESSION_MS:-200}" ms "$(percentile 99 <"$work/creation")"
@@ -214,7 +205,7 @@ concurrent() {
     before=$(memory)
     local waiting=()
     for ((i = 0; i < sessions; i++)); do
-        made+=("$mark-$i")
+        made+=("/v1/sessions/$mark-$i")
         ask --max-time 300 -o "$work/stream-$i" "$BASE_URL/v1/chat/completions" -H "$json" \
             -d "{\"model\":\"$MODEL\",\"stream\":true,\"session_id\":\"$mark-$i\",\"messages\":[{\"role\":\"user\",\"content\":\"$words\"}]}" &
         waiting+=($!)

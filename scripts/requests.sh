@@ -39,15 +39,34 @@ help_or_nothing() {
     esac
 }
 
+key_header='Authorization: Bearer '
+
 # The key as curl's configuration: on its command line everybody on this machine could read it.
 credential() {
     local key=${API_KEY//\\/\\\\}
-    [[ -z $key ]] || printf 'header = "Authorization: Bearer %s"\n' "${key//\"/\\\"}"
+    [[ -z $key ]] || printf 'header = "%s%s"\n' "$key_header" "${key//\"/\\\"}"
 }
 
 # curl, with the key.
 ask() {
     credential | curl -sS --globoff --config - "$@"
+}
+
+work=''
+made=() # paths of what has to go again, in the order in which it was made
+
+# Makes the folder $work. It goes when the script ends, however it ends, and so does what is in `made`.
+begin() {
+    work=$(mktemp -d)
+    trap leave EXIT
+}
+
+leave() {
+    local path
+    for path in ${made[@]+"${made[@]}"}; do
+        ask --max-time 10 -o /dev/null -X DELETE "$BASE_URL$path" || true
+    done
+    rm -rf "$work"
 }
 
 is_there() {
@@ -92,6 +111,56 @@ bad() {
 skip() {
     skipped=$((skipped + 1))
     printf '  %s-%s %s %s(skipped: %s)%s\n' "$faint" "$plain" "$1" "$faint" "$2" "$plain"
+}
+
+tried='
+' # methods and routes, a line each
+limit=60 # seconds for one call
+title='' # what a call is for, where its method and path do not say it
+
+path() {
+    sed -E 's/\{[a-z_]+:([^}]*)\}/\1/g' <<<"$1"
+}
+
+route() {
+    sed -E 's/\{([a-z_]+):[^}]*\}/{\1}/g' <<<"$1"
+}
+
+# try STATUSES METHOD PATH EXPECTED [BODY [curl arguments]]
+#
+# One call: its status must be one of STATUSES, its headers or body must contain EXPECTED. What
+# varies in PATH is written {name:value}, so that the route it belongs to is known. Leaves STATUS, BODY
+# and the headers in $work/headers.
+try() {
+    local statuses=$1 method=$2 expected=$4 how=(-X "$2") path route seconds what
+    path=$(path "$3") route=$(route "${3%%\?*}")
+    if [[ -n ${5:-} ]]; then how+=(-H 'Content-Type: application/json' -d "$5"); fi
+    if [[ $method == HEAD ]]; then how=(-I); fi
+    shift $(($# < 5 ? $# : 5))
+    tried+="$method $route"$'\n'
+    : >"$work/headers"
+    : >"$work/body"
+    seconds=$(ask --max-time "$limit" "${how[@]}" "$@" -D "$work/headers" -o "$work/body" \
+        -w '%{http_code} %{time_total}' "$BASE_URL$path" 2>"$work/trouble") || true
+    STATUS=${seconds%% *} BODY=$(tr -d '\0' <"$work/body")
+    what="${title:+$title: }$method $route"
+    [[ $path != *\?* ]] || what+="?${path#*\?}"
+    [[ ${how[*]} != *'"stream":true'* ]] || what+=' (stream)'
+    if [[ ,$statuses, != *",$STATUS,"* ]]; then
+        bad "$what" "expected $statuses, got $STATUS: $(cat "$work/trouble")${BODY:0:400}"
+    elif [[ $(tr -d '\r' <"$work/headers")$BODY != *"$expected"* ]]; then
+        bad "$what" "expected $expected, got: ${BODY:0:400}"
+    else
+        good "$what $faint$STATUS, $(awk -v s="${seconds#* }" 'BEGIN { printf "%d ms", s * 1000 }')$plain"
+    fi
+}
+
+id() {
+    text id <<<"$BODY"
+}
+
+say() {
+    printf '[{"role":"user","content":"%s"}]' "$1"
 }
 
 # Says how it went, and ends the script accordingly.

@@ -25,58 +25,8 @@ help_or_nothing "$@"
 need curl curl
 is_there
 
-work=$(mktemp -d)
+begin
 mark=smoke-$$-$RANDOM
-made=() # what has to go again, in the order in which it was made
-tried='
-'
-limit=60
-
-clean_up() {
-    local path
-    for path in ${made[@]+"${made[@]}"}; do
-        ask --max-time 10 -o /dev/null -X DELETE "$BASE_URL$path" || true
-    done
-    rm -rf "$work"
-}
-trap clean_up EXIT
-
-# try STATUSES METHOD PATH EXPECTED [BODY [curl arguments]]
-#
-# One call: its status must be one of STATUSES, its headers or body must contain EXPECTED. What
-# varies in PATH is written {name:value}, so that the route it belongs to is known.
-try() {
-    local statuses=$1 method=$2 expected=$4 how=(-X "$2") path route seconds what
-    path=$(sed -E 's/\{[a-z_]+:([^}]*)\}/\1/g' <<<"$3")
-    route=$(sed -E 's/\{([a-z_]+):[^}]*\}/{\1}/g; s/\?.*//' <<<"$3")
-    if [[ -n ${5:-} ]]; then how+=(-H 'Content-Type: application/json' -d "$5"); fi
-    if [[ $method == HEAD ]]; then how=(-I); fi
-    shift $(($# < 5 ? $# : 5))
-    tried+="$method $route"$'\n'
-    : >"$work/headers"
-    : >"$work/body"
-    seconds=$(ask --max-time "$limit" "${how[@]}" "$@" -D "$work/headers" -o "$work/body" \
-        -w '%{http_code} %{time_total}' "$BASE_URL$path" 2>"$work/trouble") || true
-    STATUS=${seconds%% *} BODY=$(tr -d '\0' <"$work/body")
-    what="$method $route"
-    [[ $path != *\?* ]] || what+="?${path#*\?}"
-    [[ ${how[*]} != *'"stream":true'* ]] || what+=' (stream)'
-    if [[ ,$statuses, != *",$STATUS,"* ]]; then
-        bad "$what" "expected $statuses, got $STATUS: $(cat "$work/trouble")${BODY:0:400}"
-    elif [[ $(tr -d '\r' <"$work/headers")$BODY != *"$expected"* ]]; then
-        bad "$what" "expected $expected, got: ${BODY:0:400}"
-    else
-        good "$what $faint$STATUS, $(awk -v s="${seconds#* }" 'BEGIN { printf "%d ms", s * 1000 }')$plain"
-    fi
-}
-
-id() {
-    text id <<<"$BODY"
-}
-
-say() {
-    printf '[{"role":"user","content":"%s"}]' "$1"
-}
 
 printf 'The gateway at %s\n' "$BASE_URL"
 try 200 GET / '"name":"claude_gateway"'

@@ -47,13 +47,9 @@ if [[ -n $silence ]] && ! is_demo; then
     fail "--ping needs a gateway in demo mode: no other can be told to be silent"
 fi
 
-work=$(mktemp -d)
+begin
 session=sse-$$-$RANDOM
-clean_up() {
-    ask --max-time 10 -o /dev/null -X DELETE "$BASE_URL/v1/sessions/$session" || true
-    rm -rf "$work"
-}
-trap clean_up EXIT
+made+=("/v1/sessions/$session")
 
 if [[ -n $silence ]]; then
     words="{\"mock\":[{\"text\":\"Wait for it. \"},{\"stall\":$silence},{\"text\":\"Here it is.\"}]}"
