@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from claude_gateway import sse
 from claude_gateway.dialects.mcp import writing
@@ -81,12 +81,11 @@ async def _prompts(scope: Scope) -> str:
 async def _resources(scope: Scope) -> str:
     extras, caller, choices = scope.toolbox.extras, scope.caller, scope.choices
     listed = [
-        writing.resource(scope.names, *one) for one in await extras.resources(caller, *choices)
+        writing.resource(scope.names, server, replace(one, size=None))  # what is in it is no change
+        for server, one in await extras.resources(caller, *choices)
     ]
-    patterns = [
-        writing.template(scope.names, *one) for one in await extras.templates(caller, *choices)
-    ]
-    return _digest([listed, patterns])
+    patterns = await extras.templates(caller, *choices)
+    return _digest([listed, [writing.template(scope.names, *one) for one in patterns]])
 
 
 def _digest(value: object) -> str:

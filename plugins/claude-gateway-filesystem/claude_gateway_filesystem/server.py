@@ -6,11 +6,24 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from claude_gateway import GatewayError, NotFound, ServerState, Tool, ToolCall, ToolResult
-from claude_gateway_filesystem import definitions
+from claude_gateway import (
+    Caller,
+    GatewayError,
+    NotFound,
+    Resource,
+    ResourceTemplate,
+    ServerState,
+    Suggestions,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Unfinished,
+)
+from claude_gateway_filesystem import definitions, resources
 from claude_gateway_filesystem.editing import edit_file
 from claude_gateway_filesystem.listing import file_info, list_directory
 from claude_gateway_filesystem.moving import create_directory, move_file
@@ -20,6 +33,8 @@ from claude_gateway_filesystem.searching import search_files
 from claude_gateway_filesystem.writing import write_file
 
 Run: TypeAlias = Callable[[Project, Mapping[str, object]], ToolResult]
+
+T = TypeVar("T")
 
 READERS = 8
 
@@ -78,6 +93,28 @@ class Filesystem:
             return ToolResult.failed(exc.message)
         finally:
             project.stopped.set()
+
+    async def resources(self, caller: Caller) -> Sequence[Resource]:
+        """Return the files at the top of the project."""
+        return await self._read(partial(resources.listed, self._project(caller)))
+
+    async def resource_templates(self, caller: Caller) -> Sequence[ResourceTemplate]:
+        """Return the pattern of all files."""
+        return [resources.template(self._project(caller))]
+
+    async def read_resource(self, uri: str, caller: Caller) -> Sequence[Mapping[str, object]]:
+        """Read a file."""
+        return await self._read(partial(resources.contents, self._project(caller), uri))
+
+    async def suggest(self, unfinished: Unfinished, caller: Caller) -> Suggestions:
+        """Return the paths that begin like the one that is being typed."""
+        return await self._read(partial(resources.suggested, self._project(caller), unfinished))
+
+    async def _read(self, run: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+
+    def _project(self, caller: Caller) -> Project:
+        return Project(self._root, caller.project_path, self._largest)
 
     def close(self) -> None:
         """Let go of the threads. What is being written is written; nothing new is begun."""

@@ -7,10 +7,11 @@ import pytest
 from claude_gateway_filesystem.server import open_filesystem
 
 from claude_gateway import ToolServer
-from claude_gateway.testing import ToolServerConformance
+from claude_gateway.testing import ResourcesConformance, ToolServerConformance
 
 
-class TestFilesystem(ToolServerConformance):
+class TestFilesystem(ToolServerConformance, ResourcesConformance):
+    resource_samples = ("file:///workspace/read.txt",)
     samples = (
         ("write_file", {"path": "new/file.txt", "content": "one\n"}),
         ("read_file", {"path": "read.txt", "offset": 1}),

@@ -66,6 +66,23 @@ async def test_a_session_is_told_of_each_list_that_changes(raw: Raw) -> None:
         assert (await told(connection))[0] == PROMPTS
 
 
+async def test_a_session_is_told_of_a_file_that_is_new_but_not_of_what_is_in_it(raw: Raw) -> None:
+    async def write(name: str, content: str) -> None:
+        arguments = {"path": name, "content": content}
+        name = "mcp_filesystem__write_file"
+        assert (await raw.alone("tools/call", name=name, arguments=arguments)).status == 200
+
+    await write("changes.txt", "one")
+    await raw.shake()
+    async with listening(raw) as connection:
+        await connection.chunk()
+        await write("changes.txt", "one and two")
+        await change(raw, "prompt")
+        assert (await told(connection))[0] == PROMPTS
+        await write("changes-too.txt", "one")
+        assert (await told(connection))[0] == "notifications/resources/list_changed"
+
+
 async def test_older_clients_get_no_event_without_data(raw: Raw) -> None:
     await raw.shake("2025-06-18")
     async with listening(raw) as connection:

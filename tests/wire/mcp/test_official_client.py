@@ -213,3 +213,22 @@ async def test_a_url_can_narrow_what_is_seen(everything: GatewayProcess, mode: s
                 await client.call_tool("everything__test_simple_text", {})
             with pytest.raises(MCPError, match="There is no method"):
                 await client.list_prompts()
+
+
+async def test_files_of_a_project_are_resources(everything: GatewayProcess, mode: str) -> None:
+    name = f"top-{mode}.md"
+    uri = f"gateway://mcp_filesystem/file:///workspace/{name}"
+    async with connected(everything, mode) as client:
+        arguments = {"path": name, "content": "# Grüße"}
+        await client.call_tool("mcp_filesystem__write_file", arguments)
+        listed = {one.uri: one for one in (await client.list_resources()).resources}
+        read: Any = await client.read_resource(uri)
+        found = await client.complete(
+            ResourceTemplateReference(
+                type="ref/resource", uri="gateway://mcp_filesystem/file:///workspace/{+path}"
+            ),
+            {"name": "path", "value": name[:-2]},
+        )
+    assert (listed[uri].mime_type, listed[uri].size) == ("text/markdown", 9)
+    assert read.contents[0].text == "# Grüße"
+    assert found.completion.values == [name]
