@@ -90,7 +90,8 @@ class LiveLog:
             try:
                 await waiter
             except asyncio.CancelledError:
-                self._waiting.remove(waiter)
+                if waiter in self._waiting:  # it was not woken at the same moment
+                    self._waiting.remove(waiter)
                 raise
 
     @property

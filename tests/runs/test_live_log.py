@@ -75,3 +75,14 @@ async def test_everybody_who_waits_is_woken() -> None:
     log.close()
     await stays
     await log.more()  # nothing will come: no reason to wait
+
+
+async def test_t24_whoever_leaves_while_being_woken_has_left() -> None:
+    log = LiveLog()
+    leaving, staying = asyncio.create_task(log.more()), asyncio.create_task(log.more())
+    await asyncio.sleep(0)
+    log.add(frame("a"))
+    leaving.cancel()
+    await asyncio.wait({leaving, staying})
+    assert leaving.cancelled()
+    assert staying.exception() is None
