@@ -1,11 +1,43 @@
-"""What of an answer is the client's: all but the calls that the gateway ran itself."""
+"""What of an answer is the client's: all but the calls that the gateway answers itself."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
 
-def visible(message: Mapping[str, object], own: Collection[str]) -> Mapping[str, object]:
+class Owned:
+    """Names of tools whose calls are the gateway's to answer: its own, and those that nobody has.
+
+    A model may call what it has seen earlier, or made up. No client could do anything with that.
+    """
+
+    __slots__ = ("_theirs", "names")
+
+    def __init__(self, own: Collection[str] = (), theirs: Collection[object] | None = None) -> None:
+        """`theirs` are names of the client's tools; None when they are not all known."""
+        self.names = frozenset(own)
+        self._theirs = theirs
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        if not self.names:
+            return False
+        return name in self.names or (self._theirs is not None and name not in self._theirs)
+
+
+NOBODYS = Owned()
+
+
+def owned(own: Collection[str], tools: object) -> Owned:
+    """Return whose calls are the gateway's, in a request that offers these `tools`."""
+    offered = tools if isinstance(tools, list) else []
+    names = {tool.get("name") for tool in offered if isinstance(tool, Mapping)}
+    return Owned(own, None if None in names else names.difference(own))
+
+
+def visible(message: Mapping[str, object], own: Owned) -> Mapping[str, object]:
     """Return the message without calls of these tools."""
     content = message.get("content")
     if not own or not isinstance(content, list):
@@ -13,7 +45,7 @@ def visible(message: Mapping[str, object], own: Collection[str]) -> Mapping[str,
     return {**message, "content": [block for block in content if not is_own(block, own)]}
 
 
-def is_own(block: object, own: Collection[str]) -> bool:
+def is_own(block: object, own: Owned) -> bool:
     """Whether a block is a call of one of these tools."""
     if not isinstance(block, Mapping) or block.get("type") != "tool_use":
         return False

@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from claude_gateway import sse
 from claude_gateway.engine.pauses import PAUSES
-from claude_gateway.engine.rounds import Block, Rounds, Turn
+from claude_gateway.engine.rounds import Block, Turn
 from claude_gateway.engine.tally import mapping
 from claude_gateway.loop.caching import moved_on
 from claude_gateway.loop.limits import Meter
-from claude_gateway.loop.making import Asked, Making, refused
+from claude_gateway.loop.making import Asked, Making, refused, unmade
 from claude_gateway.loop.memory import Memory
 from claude_gateway.loop.telling import called, came, gave, text_of, usage_of
 from claude_gateway.toolbox import Entry, Outcome
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 CALLS = "tool_use"
 ENDED = "end_turn"
+LEAST = 0.01  # seconds of a call that has just begun
+NOBODYS = "There is no tool called {name}, or it may not be used here."
 NO_MORE = "{why} No more tools can be called in this turn: answer with what you have."
 
 
@@ -40,30 +42,30 @@ class ToolRounds:
 
     def __init__(
         self,
+        own: Container[object],
         tools: Mapping[str, Entry],
         making: Making,
         memory: Memory,
         meter: Meter,
-        others: Rounds = PAUSES,
     ) -> None:
-        """`tools` are the gateway's, by the names that the model knows; `others` decide the rest."""
+        """`own` are the names whose calls are answered here, `tools` those that can be run."""
         self.gave: dict[str, tuple[str, bool]] = {}
         self.memory = memory
+        self._own = own
         self._tools = tools
         self._making = making
         self._meter = meter
-        self._others = others
         self._last = False
 
     def possible(self, request: ModelRequest) -> bool:
         """Any answer may call a tool."""
-        return bool(self._tools) or self._others.possible(request)
+        return bool(self._own) or PAUSES.possible(request)
 
     async def following(self, turn: Turn) -> ModelRequest | None:
         """Run what was called, and ask again; None when the turn is over, or the client's."""
-        own = [call for call in turn.calls() if call.get("name") in self._tools]
+        own = [call for call in turn.calls() if call.get("name") in self._own]
         if not own or turn.stop_reasons[-1] != CALLS:
-            return await self._others.following(turn)
+            return await PAUSES.following(turn)
         theirs = len(own) < len(turn.calls())
         if theirs and not self.memory.lasting:
             return None
@@ -92,12 +94,19 @@ class ToolRounds:
         return results
 
     async def _result(self, turn: Turn, call: Block) -> Block:
+        id_, name = str(call["id"]), str(call["name"])
+        entry = self._tools.get(name)
+        if entry is None:
+            outcome = unmade(name, NOBODYS.format(name=name))
+            self.gave[id_] = (text_of(outcome), True)
+            return outcome.block(id_)
+        left = self._meter.left(turn.run)
         asked = Asked(
-            str(call["id"]),
-            self._tools[str(call["name"])],
+            id_,
+            entry,
             _arguments(call) or {},
-            lambda progress: turn.tell(came(asked, progress), instead=asked.id),
-            self._meter.left(turn.run),
+            lambda progress: turn.tell(came(asked, progress), instead=id_),
+            None if left is None else max(left, LEAST),
         )
         turn.tell(called(asked))
         outcome = await self._outcome(asked)

@@ -65,7 +65,7 @@ async def _answered(
 
 
 def _extras(request: web.Request, asked: chat.ChatRequest, wanted: Direct) -> Extras | None:
-    own, events = wanted.translated.own, wants_events(request, asked=asked.events)
+    own, events = wanted.translated.owned, wants_events(request, asked=asked.events)
     if not own and not events:
         return None
     return Extras(own=own, report=partial(report, request, wanted.run) if events else None)

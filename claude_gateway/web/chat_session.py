@@ -68,7 +68,7 @@ class _ChatTurn(KeptTurn):
         session: Session | None,
     ) -> Work:
         names = wanted.translated.tool_names
-        extras = replace(self._extras(run, session), own=wanted.translated.own)
+        extras = replace(self._extras(run, session), own=wanted.translated.owned)
         encoder = ChatStream(
             self.created,
             run.model,

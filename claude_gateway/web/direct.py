@@ -42,7 +42,7 @@ class Direct(Wanted):
         self._others = stand_ins(request, resolved, self.of)
         self.headers.update(notes(resolved))
         self.run = begin_run(request, resolved, stream=asked.stream)
-        self.looped = None if tools is None else tools.rounds(self.run, self.translated.own)
+        self.looped = None if tools is None else tools.rounds(self.run, self.translated.owned)
         self._rounds: Rounds = self.looped or PAUSES
 
     async def answer(self) -> Answer:

@@ -147,7 +147,7 @@ class KeptTurn(ABC):
     def _rounds(self, run: Run, wanted: Wanted) -> Rounds:
         if self.tools is None:
             return PAUSES
-        self.looped = self.tools.rounds(run, wanted.translated.own)
+        self.looped = self.tools.rounds(run, wanted.translated.owned)
         return self.looped
 
     def _kept(self) -> Kept:

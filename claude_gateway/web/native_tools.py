@@ -14,6 +14,7 @@ from claude_gateway.dialects.anthropic.stream import MessageStream
 from claude_gateway.dialects.anthropic.tool_turns import ToolTurnStream, shown
 from claude_gateway.dialects.exact import parsed
 from claude_gateway.dialects.tool_fields import FIELD
+from claude_gateway.dialects.visible import NOBODYS, owned
 from claude_gateway.engine.thinking import binds
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.types.models import ModelInfo
@@ -40,11 +41,11 @@ class NativeTools:
         offered = tools.definitions if tools is not None else []
         theirs = _names(self.fields.get("tools"))
         mine = [tool for tool in offered if tool["name"] not in theirs]
-        self.own = frozenset(str(tool["name"]) for tool in mine)
         left_out = [str(tool["name"]) for tool in offered if tool["name"] in theirs]
         self.headers = {LEFT_OUT: ",".join(left_out)} if left_out else {}
         if mine:
             self.fields["tools"] = [*(self.fields.get("tools") or ()), *mine]
+        self.own = owned([str(tool["name"]) for tool in mine], self.fields.get("tools"))
 
     def call(self, call: ModelRequest, model: ModelInfo) -> ModelRequest:
         """Return the client's own call with these fields."""
@@ -93,7 +94,7 @@ def decides(fields: Mapping[str, object]) -> bool:
 def watching(request: web.Request, run: Run) -> MessageStream:
     """Return what writes an answer without the gateway's tools."""
     told = _report(request, run)
-    return MessageStream() if told is None else ToolTurnStream((), told)
+    return MessageStream() if told is None else ToolTurnStream(NOBODYS, told)
 
 
 def _report(request: web.Request, run: Run) -> Callable[[], Mapping[str, object]] | None:

@@ -71,7 +71,7 @@ async def _direct(request: web.Request, asked: responses.ResponseRequest) -> web
     opening = Opening(f"resp_{tail}", int(time.time()), resolved.model.id, echo(asked.fields))
     thinking = asked.thinking and not wanted.translated.words
     client = Client(tail, wanted.translated.tool_names, thinking, asked.sources)
-    client = with_own(client, tools, wanted.looped, wanted.translated.own)
+    client = with_own(client, tools, wanted.looped, wanted.translated.owned)
     if asked.stream:
         encoder = ResponseStream(opening, client)
         return await stream_reply(request, wanted.batches(), encoder, wanted.headers)

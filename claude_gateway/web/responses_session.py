@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -20,6 +20,7 @@ from claude_gateway.dialects.responses.output import Client, OwnTool
 from claude_gateway.dialects.responses.response import Opening, begun, whole
 from claude_gateway.dialects.responses.stream import ResponseStream
 from claude_gateway.dialects.session_fields import SessionFields, session_fields
+from claude_gateway.dialects.visible import Owned
 from claude_gateway.errors import InvalidRequest, NotFound
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.runs.live import LiveRun, Work
@@ -146,7 +147,7 @@ class _ResponseTurn(KeptTurn):
         tail, names = run.id.removeprefix(OF_A_RUN), wanted.translated.tool_names
         thinking = self._response.thinking and not wanted.translated.words
         client = Client(tail, names, thinking, self._response.sources)
-        client = with_own(client, self.tools, self.looped, wanted.translated.own)
+        client = with_own(client, self.tools, self.looped, wanted.translated.owned)
 
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
             await wanted.judge(message)
@@ -167,13 +168,13 @@ class _ResponseTurn(KeptTurn):
 
 
 def with_own(
-    client: Client, tools: TurnTools | None, rounds: ToolRounds | None, own: Collection[str]
+    client: Client, tools: TurnTools | None, rounds: ToolRounds | None, own: Owned
 ) -> Client:
     """Return the client with what it is shown of calls that the gateway runs."""
     if tools is None or rounds is None:
         return client
-    labels = {name: OwnTool(*label) for name, label in tools.labels(own).items()}
-    return replace(client, own=labels, gave=rounds.gave)
+    labels = {name: OwnTool(*label) for name, label in tools.labels.items()}
+    return replace(client, own=own, labels=labels, gave=rounds.gave)
 
 
 def unfinished(run: RunRecord) -> dict[str, object]:

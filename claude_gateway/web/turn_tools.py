@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from claude_gateway.conversations.tool_calls import KeptCalls
 from claude_gateway.dialects.fields import wrong
 from claude_gateway.dialects.tool_fields import INSIDE, AskedTools, asked_tools
+from claude_gateway.dialects.visible import Owned
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.loop.limits import Meter
 from claude_gateway.loop.making import Making
@@ -44,12 +45,13 @@ class TurnTools:
         self._asked = asked
         self._session = session
 
-    def labels(self, own: Collection[str]) -> dict[str, tuple[str, str]]:
+    @property
+    def labels(self) -> dict[str, tuple[str, str]]:
         """Return the server and the tool there, by names on the wire."""
-        return {name: (self._entries[name].server, self._entries[name].tool.name) for name in own}
+        return {name: (entry.server, entry.tool.name) for name, entry in self._entries.items()}
 
-    def rounds(self, run: Run, own: Collection[str]) -> ToolRounds:
-        """Return what runs the turn; `own` are the names of those that are offered to the model."""
+    def rounds(self, run: Run, own: Owned) -> ToolRounds:
+        """Return what runs the turn; `own` are the names whose calls are the gateway's to answer."""
         gateway = self._request.app[GATEWAY]
         making = Making(
             gateway.toolbox,
@@ -60,8 +62,8 @@ class TurnTools:
             gateway.ids.execution,
         )
         meter = Meter(gateway.tool_limits, lambda run: cost_so_far(self._request, run))
-        tools = {name: self._entries[name] for name in own}
-        return ToolRounds(tools, making, self._memory(), meter)
+        tools = {name: self._entries[name] for name in own.names}
+        return ToolRounds(own, tools, making, self._memory(), meter)
 
     def _on_behalf(self, run: Run) -> ToolCall:
         session = self._session
@@ -107,8 +109,11 @@ async def turn_tools(
         return None
     toolbox, principal = request.app[GATEWAY].toolbox, request[PRINCIPAL]
     asked = asked or AskedTools()
-    await _check(toolbox, asked, choices_of(principal))
-    entries = await toolbox.entries(*choices_of(principal, session, _choice(asked)))
+    own = choices_of(principal)
+    entries = await toolbox.entries(*own)
+    _check(toolbox, asked, own, entries)
+    choices = choices_of(principal, session, _choice(asked))
+    entries = [entry for entry in entries if all(choice.allows(entry) for choice in choices)]
     return TurnTools(request, entries, asked, session)
 
 
@@ -142,16 +147,15 @@ def _has_chosen(session: Session | None) -> bool:
     return session.enabled_tools is not None or session.enabled_servers is not None
 
 
-async def _check(toolbox: Toolbox, asked: AskedTools, choices: Sequence[Choice]) -> None:
-    """Refuse names of what is not there, or not for this caller."""
+def _check(
+    toolbox: Toolbox, asked: AskedTools, choices: Sequence[Choice], entries: Sequence[Entry]
+) -> None:
+    """Refuse names of what is not there, or not for this caller, who may use `entries`."""
     for i, id_ in enumerate(asked.servers or ()):
         if id_ not in toolbox.servers or not all(choice.reaches(id_) for choice in choices):
             _unknown(f"{INSIDE}enabled_servers[{i}]", "tool server", id_)
-    if not asked.tools:
-        return
-    entries = await toolbox.entries(*choices)
     known = {name for entry in entries for name in (entry.wire_name, entry.tool.name)}
-    for i, name in enumerate(asked.tools):
+    for i, name in enumerate(asked.tools or ()):
         if name not in known:
             _unknown(f"{INSIDE}enabled_tools[{i}]", "tool", name)
 

@@ -77,7 +77,7 @@ class Wanted:
     async def judge(self, message: Mapping[str, object]) -> None:
         """Say in the headers whether a whole answer has the shape that was asked for, if any."""
         shape = self.translated.shape
-        message = visible(message, self.translated.own)
+        message = visible(message, self.translated.owned)
         if shape is not None and (text := final_text(message)) is not None:
             # The schema is the client's and may be large; nobody else waits for it.
             verdict = await asyncio.to_thread(fits, text, shape.schema)

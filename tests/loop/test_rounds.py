@@ -132,9 +132,37 @@ async def test_s9_a_key_that_may_not_use_a_tool_cannot_choose_it_or_be_offered_i
         assert answer.status == 200, answer.body
     offered: Any = backend.asked[0].params["tools"]
     assert [tool["name"] for tool in offered] == ["door__open"]
-    assert not door.calls  # the model made one up, which is the client's to look at
-    calls = answer.json["choices"][0]["message"]["tool_calls"]
-    assert [call["function"]["name"] for call in calls] == ["door__wait"]
+    assert answer.json["choices"][0]["message"]["content"] == "Done."
+    results: Any = backend.asked[1].messages[-1]["content"]
+    assert [result.get("is_error") for result in results] == [True, None]
+    assert "no tool called door__wait" in results[0]["content"][0]["text"]
+    assert len(door.calls) == 1
+
+
+@STREAMS
+async def test_a_tool_that_nobody_has_is_not_the_clients_to_run(
+    serving: Serving, scripted: type[Scripted], stream: bool
+) -> None:
+    backend = scripted(calling("ghost"), scripted.saying("Well."), calling("ghost"))
+    async with serving(backend, Door()) as app:
+        answer = await app.ask("POST", CHAT, {**GO, "stream": stream})
+        assert b"tool_calls" not in answer.body
+        assert b"Well." in answer.body
+        # Without the gateway's tools a name that the client has not offered is shown as before.
+        answer = await app.ask("POST", CHAT, {"messages": GO["messages"], "stream": stream})
+        assert b"door__ghost" in answer.body
+
+
+async def test_a_tool_that_the_choice_of_the_request_leaves_out_is_not_run(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    door, backend = Door(), scripted(calling("open"), scripted.saying("Done."))
+    allowed = [{"type": "function", "function": {"name": "door__wait"}}]
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": allowed}}
+    async with serving(backend, door) as app:
+        answer = await app.ask("POST", CHAT, {**GO, "tool_choice": choice})
+    assert answer.json["choices"][0]["message"]["content"] == "Done."
+    assert not door.calls
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("broken"), GatewayError("Broken.")])

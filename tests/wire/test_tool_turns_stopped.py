@@ -122,7 +122,7 @@ async def test_t24_t25_a_client_that_leaves_stops_the_tool_and_buys_no_round(
 
 
 @STREAMS
-async def test_t25_a_turn_that_is_cancelled_keeps_what_its_tools_did(
+async def test_t25_t26_a_turn_that_is_cancelled_keeps_what_its_tools_did(
     tooled: GatewayProcess, upstream: FakeAnthropic, name: str, stream: bool
 ) -> None:
     waiting(upstream, name)
@@ -136,6 +136,7 @@ async def test_t25_a_turn_that_is_cancelled_keeps_what_its_tools_did(
     assert (await until_over(tooled, name))["status"] == "cancelled"
     kept = (await get(tooled, f"/v1/sessions/{name}/tools"))["executions"]
     assert {e["tool_name"]: e["status"] for e in kept} == {"echo": "completed", "wait": "failed"}
+    assert (await get(tooled, f"/v1/sessions/{name}"))["total_tokens"] == 15  # T-26: it is paid for
     upstream.reset()
     await chat(tooled, "And now?", session_id=name)
     told = messages(upstream.turns[0])

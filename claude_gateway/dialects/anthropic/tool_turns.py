@@ -7,10 +7,10 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from claude_gateway.dialects.anthropic.stream import MessageStream
-from claude_gateway.dialects.visible import is_own
+from claude_gateway.dialects.visible import Owned, is_own
 from claude_gateway.types.events import (
     Activity,
     BlockStart,
@@ -30,7 +30,7 @@ THOUGHTS = ("thinking", "redacted_thinking")
 PREFIX = "gateway_"  # of events that are not Anthropic's
 
 
-def shown(message: Mapping[str, object], own: Collection[str]) -> Mapping[str, object]:
+def shown(message: Mapping[str, object], own: Owned) -> Mapping[str, object]:
     """Return the message without what is not the client's; the very same where that is nothing."""
     content = message.get("content")
     if not own or not isinstance(content, list):
@@ -47,7 +47,7 @@ class ToolTurnStream(MessageStream):
     """Turns the events of such a turn into frames: blocks that are shown are counted anew."""
 
     def __init__(
-        self, own: Collection[str], report: Callable[[], Mapping[str, object]] | None = None
+        self, own: Owned, report: Callable[[], Mapping[str, object]] | None = None
     ) -> None:
         """`own` are the gateway's tools; `report` says what was used, to a client that wants to see."""
         self._own = own
@@ -91,6 +91,6 @@ class ToolTurnStream(MessageStream):
             yield OtherEvent(PREFIX + name, {"type": PREFIX + name, **data})
 
 
-def _is_hidden(block: object, own: Collection[str], *, ran: bool) -> bool:
+def _is_hidden(block: object, own: Owned, *, ran: bool) -> bool:
     is_thought = isinstance(block, Mapping) and block.get("type") in THOUGHTS
     return is_own(block, own) or (ran and is_thought)

@@ -15,6 +15,7 @@ from claude_gateway.dialects.openai.effort import effort, shown
 from claude_gateway.dialects.openai.formats import Shape, in_words
 from claude_gateway.dialects.openai.toolbox import NO_OWN, NO_TOOLS, Toolbox, toolbox
 from claude_gateway.dialects.openai.turns import Conversation
+from claude_gateway.dialects.visible import NOBODYS, Owned, owned
 from claude_gateway.types.models import ModelInfo
 
 NOTHING: Sequence[object] = (None, [], {})
@@ -71,6 +72,11 @@ class Translated:
     words: str = ""
     own: frozenset[str] = frozenset()
     left_out: Sequence[str] = ()
+
+    @property
+    def owned(self) -> Owned:
+        """Names of tools whose calls are the gateway's to answer."""
+        return owned(self.own, self.params.get("tools")) if self.own else NOBODYS
 
 
 def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translated:

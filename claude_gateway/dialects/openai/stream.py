@@ -14,6 +14,7 @@ from claude_gateway import sse
 from claude_gateway.dialects.envelope import openai_envelope
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.openai.names import client_name
+from claude_gateway.dialects.visible import NOBODYS, Owned
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import (
     Accepted,
@@ -43,13 +44,13 @@ BEGINNINGS: Mapping[str, str] = {"text": "content", "thinking": "reasoning_conte
 class Extras:
     """What an answer also says: `fields` stand in every chunk, `usage` writes counts.
 
-    `own` are names of tools that the gateway runs, whose calls are not the client's. `report` says what
+    `own` are names of tools whose calls are not the client's. `report` says what
     the turn has used so far, to a client that wants to see what the gateway does.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict)
     usage: Callable[[Usage], Mapping[str, object]] = endings.usage
-    own: frozenset[str] = frozenset()
+    own: Owned = NOBODYS
     report: Callable[[], Mapping[str, object]] | None = None
 
 

@@ -17,6 +17,7 @@ from claude_gateway import sse
 from claude_gateway.dialects.openai.names import client_name
 from claude_gateway.dialects.responses.annotations import annotated
 from claude_gateway.dialects.responses.thoughts import is_thought, packed
+from claude_gateway.dialects.visible import NOBODYS, Owned
 
 Item = dict[str, object]
 Block = Mapping[str, object]
@@ -38,7 +39,7 @@ class Client:
     `tail` makes their ids unique; `tool_names` holds the client's names of tools by upstream's,
     where those differ; `thinking` says whether the client keeps the model's thinking, and `sources`
     whether it wants to know what a search found. `own` are tools that the gateway runs, by upstream's
-    names, and `gave` is what those that were called gave as text, and whether that is an error, by
+    names, `labels` says which they are, and `gave` is what those that were called gave as text, and whether that is an error, by
     the calls' ids, as far as it has come.
     """
 
@@ -46,7 +47,8 @@ class Client:
     tool_names: Mapping[str, str] = field(default_factory=dict)
     thinking: bool = False
     sources: bool = False
-    own: Mapping[str, OwnTool] = field(default_factory=dict)
+    own: Owned = NOBODYS
+    labels: Mapping[str, OwnTool] = field(default_factory=dict)
     gave: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     def id(self, prefix: str, index: int) -> str:
@@ -110,7 +112,8 @@ def own_call(block: Block, client: Client, index: int, status: str = DONE) -> It
 
     One that has given nothing was not made.
     """
-    given, tool = block.get("input"), client.own[str(block.get("name"))]
+    given, name = block.get("input"), str(block.get("name"))
+    tool = client.labels.get(name) or OwnTool("", name)
     gave = client.gave.get(str(block.get("id")))
     item: Item = {
         "id": client.id("mcp", index),
