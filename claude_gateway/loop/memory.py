@@ -10,7 +10,7 @@ from claude_gateway import sse
 from claude_gateway.conversations.history import RAN
 from claude_gateway.conversations.lasting import uninterrupted
 from claude_gateway.engine.rounds import Turn
-from claude_gateway.runs.live import Kept
+from claude_gateway.runs.kept import Kept
 from claude_gateway.runs.outcome import text_of
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import Message
@@ -38,11 +38,14 @@ class Memory(Protocol):
 class NoMemory:
     """For turns that belong to no session."""
 
-    kept = Kept()
     lasting = False
 
+    def __init__(self) -> None:
+        self.kept = Kept()
+
     async def said(self, turn: Turn, ran: Sequence[str]) -> None:
-        """Keep nothing."""
+        """Keep nothing but the count."""
+        self.kept = Kept(turn.blocks, turn.run.usage.output_tokens)
 
     async def heard(self, turn: Turn, results: Sequence[Mapping[str, object]]) -> None:
         """Keep nothing."""

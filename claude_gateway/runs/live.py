@@ -12,16 +12,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.engine.telling import stopping, told
 from claude_gateway.errors import Conflict, GatewayError, InternalError, PayloadTooLarge
 from claude_gateway.runs.gathering import Gathering
+from claude_gateway.runs.kept import Kept
 from claude_gateway.runs.live_log import LiveLog
-from claude_gateway.runs.outcome import answer, cost_of, estimated, final
+from claude_gateway.runs.outcome import cost_of, final
 from claude_gateway.types.events import Event, MessageStop
-from claude_gateway.types.resources import Message
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
 from claude_gateway.types.usage import Usage
@@ -31,13 +31,6 @@ log = logging.getLogger(__name__)
 Ending: TypeAlias = Literal["cancelled", "interrupted"]
 # Writes the answer for a client that does not stream: the message and what it cost.
 Reply: TypeAlias = Callable[[Mapping[str, object], Decimal | None], Awaitable[bytes]]
-
-
-class Kept(NamedTuple):
-    """How much of an answer the conversation has already: content blocks from the first, tokens."""
-
-    blocks: int = 0
-    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +164,7 @@ class LiveRun:
         work = self._work
         message = self._gathered.message()
         if self.failure is not None:
-            work.run.usage = estimated(work.run.usage, message)
+            work.run.usage = work.kept().estimated(work.run.usage, message)
             if self._logged:  # half an answer is kept: the same turn again would be a second one
                 self.failure.should_retry = False
         cost = cost_of(work.run, self._keeper.price)
@@ -208,7 +201,7 @@ class LiveRun:
         last = self._last_of(events)
         return RunEnd(
             final(self.record, work.run, status, failure, last_event=last, **rest),
-            _rest(message, work, whole=whole),
+            work.kept().answer(message, work.message_id, work.run, whole=whole),
             events,
             work.run.usage.total_tokens if whole else None,
             work.run.forgot_thinking,
@@ -227,14 +220,3 @@ class LiveRun:
 
 def _cancelled() -> GatewayError:
     return Conflict("The run was cancelled.", code="cancelled", should_retry=False)
-
-
-def _rest(message: Mapping[str, object], work: Work, *, whole: bool) -> Sequence[Message]:
-    """Return the answer as a message of the conversation, without what that has already."""
-    kept, content = work.kept(), message.get("content")
-    if kept.blocks and isinstance(content, list):
-        message = {**message, "content": content[kept.blocks :]}
-    said = answer(message, work.message_id, work.run, whole=whole)
-    if not kept.tokens:
-        return said
-    return [replace(one, token_count=one.token_count - kept.tokens) for one in said]

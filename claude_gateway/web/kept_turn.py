@@ -24,7 +24,8 @@ from claude_gateway.engine.rounds import Rounds
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
-from claude_gateway.runs.live import Kept, LiveRun, Work
+from claude_gateway.runs.kept import Kept
+from claude_gateway.runs.live import LiveRun, Work
 from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.requests import ModelRequest

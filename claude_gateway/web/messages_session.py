@@ -26,7 +26,8 @@ from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.engine.thinking import binds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
-from claude_gateway.runs.live import Kept, LiveRun, Work
+from claude_gateway.runs.kept import Kept
+from claude_gateway.runs.live import LiveRun, Work
 from claude_gateway.types.requests import ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import RunRecord
