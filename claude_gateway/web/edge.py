@@ -6,7 +6,7 @@ the client had sent it. No profile can open a route.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
@@ -77,6 +77,8 @@ class Edge:
         inner[ADAPTED] = Adapted(adaptation)
         response = await respond(inner)
         _noted(request, inner)
+        if type(adaptation).answer is Adaptation.answer:
+            return response
         reply = _reply_of(response)
         if reply is None:
             return response
@@ -107,7 +109,7 @@ async def _ask(
     fields: Mapping[str, object] | None = None,
 ) -> Reply:
     """Ask something on behalf of whoever sent `request`."""
-    inner = await _rerouted(request, method, target, {})
+    inner = await _rerouted(request, method, target, {}, without=(REPEAT,))
     inner[ADAPTED] = Adapted(
         Adaptation(method, target), b"" if fields is None else sse.compact(fields)
     )
@@ -118,14 +120,18 @@ async def _ask(
 
 
 async def _rerouted(
-    request: web.Request, method: str, target: str, headers: Mapping[str, str]
+    request: web.Request,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    without: Sequence[str] = (),
 ) -> web.Request:
     """Return a request for something else by the same caller, routed."""
     if not target.startswith("/") or target.startswith("//"):
         raise InternalError("A client profile has asked for what is no path.")
     given = CIMultiDict(request.headers)
-    if not headers:
-        given.popall(REPEAT, None)
+    for name in without:
+        given.popall(name, None)
     for name, value in headers.items():
         if name.lower() in UNTOUCHABLE:
             raise InternalError(f"A client profile may not replace the header {name}.")

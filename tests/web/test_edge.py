@@ -367,3 +367,24 @@ async def test_s1_a_header_that_is_no_text_is_refused_and_not_a_defect(
     async with serving(Plugin(LIST), scripted()) as app:
         response = await app.ask("GET", "/old", headers={**AGENT, "X-Odd": "\xff"})
     refused(response, 400, "invalid_header")
+
+
+async def test_what_a_profile_leaves_alone_is_the_clients_to_the_last_header(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    """A request that is sent again is known, and what a profile asks beside it is not taken for it."""
+
+    class Asking(Adaptation):
+        async def answer(self, reply: Reply, ask: Ask, principal: Principal | None) -> Reply:
+            beside = await ask("POST", "/v1/sessions", {"title": "beside"})
+            return replace(reply, value=[reply.value, beside.value])
+
+    plugin = Plugin(lambda call: Adaptation(call.method, call.target))
+    body, key = {"name": "P"}, {"Idempotency-Key": "again"}
+    async with serving(plugin, sqlite, scripted()) as app:
+        made = [await app.ask("POST", "/v1/projects", body, {**AGENT, **key}) for _ in range(2)]
+        assert made[0].json == made[1].json
+        plugin.adapt = lambda call: Asking(call.method, call.target)
+        again, beside = (await app.ask("POST", "/v1/projects", body, {**AGENT, **key})).json
+    assert again == made[0].json
+    assert beside["title"] == "beside"

@@ -10,10 +10,11 @@ from claude_gateway import Adaptation, Ask, Call, Frames, Principal, Reply
 from claude_gateway_ios.adaptations import as_object, repeats
 from claude_gateway_ios.frames import DONE, AppFrames, failed
 from claude_gateway_ios.paths import Place
+from claude_gateway_ios.settings import FOUNDATION
 from claude_gateway_ios.spelling import CHAT, renamed
 
 EVENTS: Mapping[str, str] = {"x-gateway-events": "true"}
-STREAM = "text/event-stream"
+STREAM, ANYTHING = "text/event-stream", "*/*"
 REFUSED = 400
 # The app gives up on an answer in one piece that has no byte for a minute.
 PATIENCE = 55.0
@@ -29,8 +30,10 @@ class Chat(Adaptation):
 
     def __init__(self, call: Call, place: Place) -> None:
         super().__init__("POST", place.target, {**EVENTS, **repeats(call)})
-        accepted = call.headers.get("Accept", "*/*")
-        self._reads_streams = STREAM in accepted or "*/*" in accepted
+        accepted = call.headers.get("Accept", ANYTHING)
+        # The first version's reader of streams does not say that it is one.
+        is_foundation = FOUNDATION in call.headers.get("User-Agent", "")
+        self._reads_streams = STREAM in accepted or (is_foundation and ANYTHING in accepted)
         self._streams = STREAM in accepted  # until the body says it
 
     def fields(

@@ -20,11 +20,12 @@ def keys(raw: str) -> tuple[Secret, ...]:
 
 NO_KEYS: tuple[Secret, ...] = ()
 
-FOUNDATION: tuple[str, ...] = ("CFNetwork",)
+FOUNDATION = "CFNetwork"
+WORDS: tuple[str, ...] = (FOUNDATION,)
 USER_AGENTS = Setting(
     "IOS_USER_AGENTS",
     words,
-    FOUNDATION,
+    WORDS,
     "Words in a User-Agent that tell the app, separated by commas. A request with the header "
     "x-gateway-profile says for itself whether it is the app's: ios, or none.",
     SECTION,

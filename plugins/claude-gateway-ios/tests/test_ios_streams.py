@@ -150,6 +150,10 @@ async def test_a_refusal_of_what_is_no_stream_is_the_envelope(
     response = await phone.ask("POST", phone.chat_path, body, headers)
     assert response.status == (401 if key else 400)
     assert set(response.json["error"]) >= {"code", "message", "status", "type", "param"}
+    stream = {**body, "stream": True}
+    curl = {**headers, "User-Agent": "curl/8.5.0", "x-gateway-profile": "ios"}
+    told = await phone.ask("POST", phone.chat_path, stream, curl)
+    assert (b"[DONE]" in told.body) is (accept == "text/event-stream")
     plain = await phone.ask(
         "POST", phone.chat_path, {**body, "stream": True}, {"Accept": "application/json"}
     )
