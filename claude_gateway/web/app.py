@@ -126,7 +126,8 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in trail(request):
         headers[name] = value
     for name, value in cors_headers(request, request.app[GATEWAY].cors_origins):
-        headers[name] = value
+        also = headers.get(name) if name == "Vary" else None
+        headers[name] = f"{also}, {value}" if also else value
 
 
 def _named(request: web.Request) -> str:

@@ -388,3 +388,18 @@ async def test_what_a_profile_leaves_alone_is_the_clients_to_the_last_header(
         again, beside = (await app.ask("POST", "/v1/projects", body, {**AGENT, **key})).json
     assert again == made[0].json
     assert beside["title"] == "beside"
+
+
+async def test_what_an_answer_varies_by_is_said_beside_the_origin(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    class Varying(Adaptation):
+        async def answer(self, reply: Reply, ask: Ask, principal: Principal | None) -> Reply:
+            return replace(reply, headers={"Vary": "User-Agent"})
+
+    plugin = Plugin(lambda call: Varying(call.method, call.target))
+    async with serving(plugin, scripted(), CORS_ORIGINS="https://a.example") as app:
+        varied = await app.ask("GET", "/v1/models", headers=AGENT)
+        plain = await app.ask("GET", "/v1/models")
+    assert varied.header("vary") == "User-Agent, Origin"
+    assert plain.header("vary") == "Origin"
