@@ -47,6 +47,7 @@ from claude_gateway.stores import (
     Store,
 )
 from claude_gateway.tool_servers import HasPrompts, HasResources, SuggestsValues, ToolServer
+from claude_gateway.types.approvals import Approval, AskedCall
 from claude_gateway.types.events import (
     Accepted,
     BlockStart,
@@ -90,7 +91,6 @@ from claude_gateway.types.runs import Run
 from claude_gateway.types.secrets import Secret
 from claude_gateway.types.server_resources import Caller, Resource, ResourceTemplate
 from claude_gateway.types.tools import (
-    Approval,
     Progress,
     ServerState,
     Tool,
@@ -113,6 +113,7 @@ __all__ = [
     "Answer",
     "Approval",
     "Ask",
+    "AskedCall",
     "AuditEntry",
     "AuditFilter",
     "Authenticator",

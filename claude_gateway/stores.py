@@ -163,6 +163,17 @@ class KeepsRuns(Protocol):
         """Replace these fields of a run that has not ended. Raises NotFound."""
         ...
 
+    async def park_run(self, run: RunRecord, state: bytes, events: Events | None = None) -> None:
+        """Keep a run that waits for approvals: its record, what it needs to go on, and new events.
+
+        Raises NotFound when it is gone or has ended.
+        """
+        ...
+
+    async def parked_state(self, owner: str, run_id: str) -> bytes:
+        """Return what a run that was parked needs to go on. Raises NotFound, also when it has ended."""
+        ...
+
     async def get_run(self, owner: str, run_id: str) -> RunRecord:
         """Raises NotFound."""
         ...
@@ -183,7 +194,7 @@ class KeepsRuns(Protocol):
         ...
 
     async def orphaned_runs(self) -> Sequence[RunRecord]:
-        """Return the runs, of everybody's, that a process which is gone has left unended."""
+        """Return the runs, of everybody's, that a process which is gone has left unended, parked or not."""
         ...
 
     async def find_replay(self, owner: str, key: str) -> Replay | None:

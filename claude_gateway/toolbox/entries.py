@@ -12,7 +12,8 @@ from typing import get_args
 from claude_gateway import sse
 from claude_gateway.schemas import Untold, mistake, schema_mistake
 from claude_gateway.toolbox.names import wire_name
-from claude_gateway.types.tools import Approval, Tool
+from claude_gateway.types.approvals import Approval
+from claude_gateway.types.tools import Tool
 
 LARGEST = 64 * 2**10  # bytes of a definition, as compact JSON
 LONGEST_NAME = 200  # characters

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
+from claude_gateway.types.approvals import Approval
+
 T = TypeVar("T")
 
 DEFAULT_PROJECT = "default"
@@ -46,7 +48,9 @@ class Session:
     something before it has changed since. `context_tokens` is the size of the last prompt with its
     answer, as upstream counted it. `last_number` is the number of the newest message, 0 for none.
     `unpriced_runs` counts runs whose cost nobody knows; `total_cost` is the sum of the others.
-    `enabled_tools` and `enabled_servers` are None where nothing was chosen.
+    `enabled_tools` and `enabled_servers` are None where nothing was chosen. `approval` is what the session
+    wants for all calls of tools; `approved` are tools, by names on the wire, that need no further one, with
+    the digests of what they said then.
     """
 
     id: str
@@ -72,6 +76,8 @@ class Session:
     enabled_tools: tuple[str, ...] | None = None
     enabled_servers: tuple[str, ...] | None = None
     audit_log: bool = False
+    approval: Approval = "never"
+    approved: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:

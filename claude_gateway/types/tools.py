@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from claude_gateway.types.approvals import Approval
 from claude_gateway.types.resources import DEFAULT_PROJECT
 
 ServerStatus = Literal["available", "starting", "error", "auth_required", "disabled"]
-Approval = Literal["never", "ask", "always"]
 
 
 @dataclass(frozen=True, slots=True)

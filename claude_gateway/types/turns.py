@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from claude_gateway.types.approvals import AskedCall
 from claude_gateway.types.resources import Message, Project, Session
 from claude_gateway.types.usage import NOTHING, Usage
 
@@ -25,6 +26,8 @@ class RunRecord:
     `dialect` names the API whose frames its events are; `last_event` is the number of the newest.
     `reply` is the whole answer as it was sent to a client that did not stream, and `headers` are
     those of the answer worth repeating. `instance` is the process that runs it, `retries` how often upstream was asked again.
+    `approvals` are the calls that a person was asked about last; while it is `awaiting_approval` some of
+    them are pending.
     """
 
     id: str
@@ -50,6 +53,7 @@ class RunRecord:
     headers: Mapping[str, str] = field(default_factory=dict)
     reply: bytes | None = None
     retries: int = 0
+    approvals: Sequence[AskedCall] = ()
 
     @property
     def over(self) -> bool:

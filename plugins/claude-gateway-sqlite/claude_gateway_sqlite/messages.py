@@ -36,7 +36,7 @@ HISTORY = """
 SELECT * FROM whole_sessions WHERE owner = ?1 AND id = ?2
 UNION ALL
 SELECT NULL, NULL, m.id, m.role, m.content, m.created_at, m.text, m.token_count, m.metadata,
-    m.run_id, m.number, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    m.run_id, m.number, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM sessions s JOIN messages m ON m.session = s.ref
 WHERE s.owner = ?1 AND s.id = ?2 AND m.superseded = 0
 """

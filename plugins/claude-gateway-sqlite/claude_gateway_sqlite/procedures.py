@@ -117,6 +117,7 @@ CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
     INSERT OR REPLACE INTO events(key, first, frames, usage)
     SELECT NEW.event_key, NEW.first_event, NEW.frames, NEW.event_usage
     WHERE NEW.event_key IS NOT NULL;
+    DELETE FROM parked WHERE run = NEW.run;
     INSERT INTO replies(run, reply) SELECT NEW.run, NEW.reply WHERE NEW.reply IS NOT NULL;
     INSERT INTO not_searchable(session) SELECT NEW.session WHERE NEW.message_id IS NOT NULL
     ON CONFLICT DO NOTHING;

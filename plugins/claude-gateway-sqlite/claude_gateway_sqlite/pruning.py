@@ -42,6 +42,7 @@ ENDED = "SELECT ended_at FROM runs WHERE ref = ?"
 DELETE_EVENTS = """
 DELETE FROM events WHERE key IN (SELECT key FROM events WHERE key >= ? AND key < ? LIMIT ?)
 """
+DELETE_PARKED = "DELETE FROM parked WHERE run = ?"
 DELETE_REPLY = "DELETE FROM replies WHERE run = ?"
 
 DELETED = "SELECT ref FROM sessions WHERE owner IS NULL LIMIT 1"
@@ -165,6 +166,7 @@ def purge_some(desk: Desk, session: int) -> bool:
         run = row[0]
         room -= _delete_log(desk, run, room)
         if room > 0:
+            desk.cur.execute(DELETE_PARKED, (run,))
             desk.cur.execute(DELETE_RUN, (run,))
     if room <= 0:
         return True

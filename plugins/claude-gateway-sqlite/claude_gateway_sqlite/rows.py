@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from claude_gateway import (
+    AskedCall,
     Events,
     Message,
     Project,
@@ -72,6 +73,30 @@ def counted(text: str | None) -> Usage:
     return Usage(**{name: n for name, n in orjson.loads(text).items() if name in COUNTS})
 
 
+def asked(calls: Sequence[AskedCall]) -> str | None:
+    """JSON of the calls that a person decides about."""
+    fields_of = [
+        {
+            **{f.name: getattr(call, f.name) for f in fields(call)},
+            "arguments": call.arguments.decode(),
+        }
+        for call in calls
+    ]
+    return json.dumps(fields_of) if fields_of else None
+
+
+def asked_again(text: str | None) -> tuple[AskedCall, ...]:
+    found = [] if text is None else json.loads(text)
+    return tuple(AskedCall(**{**call, "arguments": call["arguments"].encode()}) for call in found)
+
+
+def agreed(session: Session) -> str | None:
+    """JSON of what a session says of approvals; NULL where it says nothing."""
+    if session.approval == "never" and not session.approved:
+        return None
+    return WRITER.encode({"approval": session.approval, "approved": session.approved})
+
+
 def day(moment: float) -> str:
     return _day(int(moment // 86_400))
 
@@ -115,6 +140,7 @@ def session(row: Row) -> Session:
         enabled_servers=named(row[21]),
         system=row[22],
         tools=row[23],
+        **mapped(row[24]),
     )
 
 
@@ -154,6 +180,7 @@ def run(row: Row, reply: bytes | None = None) -> RunRecord:
         retries=row[20],
         usage=counted(row[21]),
         last_event=row[22],
+        approvals=asked_again(row[24]),
         reply=reply,
     )
 

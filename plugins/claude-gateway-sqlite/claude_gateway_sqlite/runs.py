@@ -19,6 +19,7 @@ from claude_gateway import (
 from claude_gateway_sqlite import replays, rows, turns
 from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.instances import Instances
+from claude_gateway_sqlite.packing import packed, unpacked
 from claude_gateway_sqlite.projects import Change
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.schema import EVENT_BITS, LAST_EVENT
@@ -29,6 +30,7 @@ CHANGEABLE = frozenset(
     {
         *("model", "status", "served_model", "stop_reason", "error_code", "error_message"),
         *("usage", "cost", "headers", "retries", "on_disconnect", "request_id"),
+        *("approvals", "instance"),
     }
 )
 
@@ -53,8 +55,13 @@ GOING_ON = "SELECT * FROM whole_runs WHERE ended_at IS NULL AND instance <> ?"
 CHANGE = """
 UPDATE runs SET model = ?, status = ?, served_model = ?, stop_reason = ?, error_code = ?,
     error_message = ?, usage = ?, cost = ?, headers = ?, retries = ?, on_disconnect = ?,
-    request_id = ?
+    request_id = ?, approvals = ?, instance = ?
 WHERE owner = ? AND id = ?
+"""
+PARK = "INSERT OR REPLACE INTO parked(run, state) VALUES(?, ?)"
+STATE = """
+SELECT p.state FROM whole_runs w JOIN parked p ON p.run = w.ref
+WHERE w.owner = ? AND w.id = ? AND w.ended_at IS NULL
 """
 # Frames are this much larger than what is kept of them, more or less.
 PACKED = 8
@@ -93,6 +100,15 @@ class Runs:
     async def update_run(self, owner: str, run_id: str, changes: Mapping[str, object]) -> RunRecord:
         await self._writer.do(change, Change(owner, run_id, changes))
         return await self.get_run(owner, run_id)
+
+    async def park_run(self, run: RunRecord, state: bytes, events: Events | None = None) -> None:
+        await self._writer.do(park, (run, state, events))
+
+    async def parked_state(self, owner: str, run_id: str) -> bytes:
+        row = await self._readers.row(STATE, (owner, run_id))
+        if row is None:
+            raise NotFound(NONE)
+        return unpacked(row[0])
 
     async def get_run(self, owner: str, run_id: str) -> RunRecord:
         row = await self._readers.row(GET, (owner, run_id))
@@ -147,12 +163,28 @@ def change(desk: Desk, wanted: Change) -> None:
     if before.over:
         raise Conflict("The run has ended.", code="run_ended")
     run: RunRecord = replace(before, **wanted.fields)  # type: ignore[arg-type]
+    _write(desk, run)
+
+
+def park(desk: Desk, wanted: tuple[RunRecord, bytes, Events | None]) -> None:
+    run, state, events = wanted
+    row = desk.cur.execute(GET, (run.owner, run.id)).fetchone()
+    if row is None or rows.run(row).over:
+        raise NotFound(NONE)
+    _write(desk, run)
+    desk.cur.execute(PARK, (row[0], packed(state)))
+    if events is not None:
+        turns.append(desk, [events])
+
+
+def _write(desk: Desk, run: RunRecord) -> None:
     values = (
         *(run.model, run.status, run.served_model, run.stop_reason, run.error_code),
         *(run.error_message, rows.counts(run.usage), rows.money(run.cost)),
         *(rows.mapping(run.headers), run.retries, run.on_disconnect, run.request_id),
+        *(rows.asked(run.approvals), run.instance),
     )
-    desk.cur.execute(CHANGE, (*values, wanted.owner, wanted.id))
+    desk.cur.execute(CHANGE, (*values, run.owner, run.id))
 
 
 assert EVENT_BITS == 30  # noqa: PLR2004, S101  # what the statements above count with

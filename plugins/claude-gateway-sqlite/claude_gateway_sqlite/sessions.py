@@ -26,7 +26,7 @@ CHANGEABLE = frozenset(
     {
         *("project_id", "model", "title", "system_prompt", "status", "metadata"),
         *("context_tokens", "thinking_after", "system", "tools"),
-        *("enabled_tools", "enabled_servers", "audit_log"),
+        *("enabled_tools", "enabled_servers", "audit_log", "approval", "approved"),
     }
 )
 
@@ -38,8 +38,8 @@ INSERT INTO sessions(
 """
 ADD_TEXTS = """
 INSERT INTO session_texts(
-    session, system_prompt, metadata, system, tools, enabled_tools, enabled_servers
-) VALUES(?, ?, ?, ?, ?, ?, ?)
+    session, system_prompt, metadata, system, tools, enabled_tools, enabled_servers, approvals
+) VALUES(?, ?, ?, ?, ?, ?, ?, ?)
 """
 CHANGE = """
 UPDATE sessions SET project_id = ?, model = ?, title = ?, status = ?, context_tokens = ?,
@@ -56,13 +56,14 @@ WHERE session = ?1 AND (
     OR enabled_tools IS NOT ?6 OR enabled_servers IS NOT ?7
 )
 """
+AGREE = "UPDATE session_texts SET approvals = ?2 WHERE session = ?1 AND approvals IS NOT ?2"
 GET = "SELECT * FROM whole_sessions WHERE owner = ? AND id = ?"
 # Lists leave out what is long: what is sent upstream.
 LIST = """
 SELECT s.ref, s.owner, s.id, s.project_id, s.model, s.title, s.status, s.parent_id, s.created_at,
     s.updated_at, s.total_tokens, s.total_cost, s.unpriced_runs, s.message_count, s.last_number,
     s.context_tokens, s.thinking_after, s.audit_log, t.system_prompt, t.metadata, t.enabled_tools,
-    t.enabled_servers, NULL, NULL
+    t.enabled_servers, NULL, NULL, t.approvals
 FROM sessions s INDEXED BY sessions_by_change JOIN session_texts t ON t.session = s.ref
 WHERE s.owner = ? AND (?2 IS NULL OR s.status = ?2)
 ORDER BY s.updated_at DESC, s.ref DESC LIMIT ?3 OFFSET ?4
@@ -72,7 +73,7 @@ LIST_OF_PROJECT = """
 SELECT s.ref, s.owner, s.id, s.project_id, s.model, s.title, s.status, s.parent_id, s.created_at,
     s.updated_at, s.total_tokens, s.total_cost, s.unpriced_runs, s.message_count, s.last_number,
     s.context_tokens, s.thinking_after, s.audit_log, t.system_prompt, t.metadata, t.enabled_tools,
-    t.enabled_servers, NULL, NULL
+    t.enabled_servers, NULL, NULL, t.approvals
 FROM sessions s INDEXED BY sessions_by_project JOIN session_texts t ON t.session = s.ref
 WHERE s.owner = ?1 AND s.project_id = ?5 AND (?2 IS NULL OR s.status = ?2)
 ORDER BY s.updated_at DESC, s.ref DESC LIMIT ?3 OFFSET ?4
@@ -86,7 +87,7 @@ LIST_FOUND = """
 SELECT s.ref, s.owner, s.id, s.project_id, s.model, s.title, s.status, s.parent_id, s.created_at,
     s.updated_at, s.total_tokens, s.total_cost, s.unpriced_runs, s.message_count, s.last_number,
     s.context_tokens, s.thinking_after, s.audit_log, t.system_prompt, t.metadata, t.enabled_tools,
-    t.enabled_servers, NULL, NULL
+    t.enabled_servers, NULL, NULL, t.approvals
 FROM json_each(?5) f JOIN sessions s ON s.ref = f.value JOIN session_texts t ON t.session = s.ref
 WHERE s.owner = ?1 AND (?2 IS NULL OR s.status = ?2) AND (?6 IS NULL OR s.project_id = ?6)
 ORDER BY s.updated_at DESC, s.ref DESC LIMIT ?3 OFFSET ?4
@@ -213,7 +214,7 @@ def add(desk: Desk, session: Session) -> int:
         raise Conflict("There is a session of this id already.", code="exists")
     ref = desk.cur.lastrowid
     assert ref is not None  # noqa: S101  # a row was added
-    desk.cur.execute(ADD_TEXTS, (ref, *texts(session)))
+    desk.cur.execute(ADD_TEXTS, (ref, *texts(session), rows.agreed(session)))
     desk.met(session.owner, session.id, ref)
     if session.title:
         desk.cur.execute(TO_INDEX, (ref,))
@@ -247,6 +248,7 @@ def change(desk: Desk, wanted: Change) -> Session:
     write(desk, ref, session)
     desk.cur.execute(TOUCH, (session.updated_at, session.owner, ref))
     desk.cur.execute(CHANGE_TEXTS, (ref, *texts(session)))
+    desk.cur.execute(AGREE, (ref, rows.agreed(session)))
     desk.know(ref, texts(session))
     return session
 
