@@ -115,6 +115,14 @@ class Conflict(GatewayError):
     default_code = "conflict"
 
 
+class Gone(GatewayError):
+    """What could have been done before is not possible any more."""
+
+    status = 410
+    type = "invalid_request_error"
+    default_code = "gone"
+
+
 class PayloadTooLarge(GatewayError):
     """The body is larger than the gateway reads."""
 

@@ -153,7 +153,11 @@ class Observer:
         """
 
     def run_ended(self, run: Run) -> None:
-        """Called when the run is over, well or not; `run.error` is the code if it failed."""
+        """Called when the run is over, well or not; `run.error` is the code if it failed.
+
+        A run that waits for approvals is over as well, with `run.parked` set. When it goes on it starts
+        again, with the account that it had.
+        """
 
     def upstream_retried(self, run: Run, error: GatewayError) -> None:
         """Called when a call failed with `error` and will be made again, before the wait."""

@@ -37,4 +37,18 @@ TOOL_REPEATS = Setting(
     SECTION,
 )
 
-ALL: tuple[Setting[object], ...] = (TOOL_ROUNDS, TOOL_TURN, TOOL_BUDGET, TOOL_REPEATS)
+APPROVAL_TIME = Setting(
+    "GATEWAY_APPROVAL_SECONDS",
+    seconds(1, 30 * 86_400),
+    86_400.0,
+    "Seconds that a person has to approve the call of a tool; then it counts as refused.",
+    SECTION,
+)
+
+ALL: tuple[Setting[object], ...] = (
+    TOOL_ROUNDS,
+    TOOL_TURN,
+    TOOL_BUDGET,
+    TOOL_REPEATS,
+    APPROVAL_TIME,
+)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from claude_gateway.dialects.fields import optional, wrong
-from claude_gateway.dialects.resources.reading import names
+from claude_gateway.dialects.fields import optional
+from claude_gateway.dialects.resources.reading import approval, names
+from claude_gateway.types.approvals import Approval
 
 FIELD, INSIDE = "mcp", "mcp."
 
@@ -15,12 +16,14 @@ FIELD, INSIDE = "mcp", "mcp."
 class AskedTools:
     """Ids of servers and names of tools, on the wire or their server's; None does not narrow.
 
-    `audited` keeps the arguments of calls in the audit log.
+    `audited` keeps the arguments of calls in the audit log. `approval` is how often a person shall be asked
+    about calls, if not more often anyway.
     """
 
     servers: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
     audited: bool = False
+    approval: Approval = "never"
 
 
 def asked_tools(fields: Mapping[str, object]) -> AskedTools | None:
@@ -29,11 +32,5 @@ def asked_tools(fields: Mapping[str, object]) -> AskedTools | None:
     if said is None:
         return None
     audited = bool(optional(said, "audit_log", bool, INSIDE))
-    if optional(said, "approval", str, INSIDE) not in (None, "never"):
-        wrong(
-            f"{INSIDE}approval",
-            "must be never: nobody can be asked for approval here",
-            code="unsupported_value",
-        )
-    servers = names(said, "enabled_servers", INSIDE)
-    return AskedTools(servers, names(said, "enabled_tools", INSIDE), audited)
+    servers, tools = names(said, "enabled_servers", INSIDE), names(said, "enabled_tools", INSIDE)
+    return AskedTools(servers, tools, audited, approval(said, INSIDE))

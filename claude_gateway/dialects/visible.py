@@ -11,12 +11,12 @@ class Owned:
     A model may call what it has seen earlier, or made up. No client could do anything with that.
     """
 
-    __slots__ = ("_theirs", "names")
+    __slots__ = ("names", "theirs")
 
     def __init__(self, own: Collection[str] = (), theirs: Collection[object] | None = None) -> None:
         """`theirs` are names of the client's tools; None when they are not all known."""
         self.names = frozenset(own)
-        self._theirs = theirs
+        self.theirs = theirs
 
     def __bool__(self) -> bool:
         return bool(self.names)
@@ -24,7 +24,7 @@ class Owned:
     def __contains__(self, name: object) -> bool:
         if not self.names:
             return False
-        return name in self.names or (self._theirs is not None and name not in self._theirs)
+        return name in self.names or (self.theirs is not None and name not in self.theirs)
 
 
 NOBODYS = Owned()

@@ -62,10 +62,16 @@ class Engine:
         """
         asking = Asking(backend, request, alternatives)
         if rounds is not None and rounds.possible(request):
-            return self._joined(asking, run, rounds)
+            return self._joined(Turn(run), Joiner(), asking, rounds)
         return self._round(
             lambda: self._caller.begin(asking, run), run, Booking(run, self._observers)
         )
+
+    def going_on(
+        self, turn: Turn, joiner: Joiner, rounds: Rounds
+    ) -> AsyncGenerator[Sequence[Event]]:
+        """Go on with a turn that was parked after a call of the model, as `stream` would have."""
+        return self._joined(turn, joiner, None, rounds)
 
     async def complete(
         self,
@@ -113,27 +119,30 @@ class Engine:
                     )
 
     async def _joined(
-        self, asking: Asking, run: Run, rounds: Rounds
+        self, turn: Turn, joiner: Joiner, following: Asking | None, rounds: Rounds
     ) -> AsyncGenerator[Sequence[Event]]:
-        """Yield the batches of as many calls as it takes, as one stream."""
-        turn, joiner = Turn(run), Joiner()
-        following: Asking | None = asking
+        """Yield the batches of as many calls as it takes, as one stream. One may be behind us."""
+        run = turn.run
         with Booking(run, self._observers):
-            while following is not None:
-                begun = partial(self._begun, turn, following)
-                async with aclosing(self._round(begun, run, nullcontext())) as batches:
-                    async for batch in batches:
-                        if shown := joiner.feed(batch):
-                            yield shown
-                turn.heard(*joiner.heard())
+            while True:
+                if following is not None:
+                    begun = partial(self._begun, turn, following)
+                    async with aclosing(self._round(begun, run, nullcontext())) as batches:
+                        async for batch in batches:
+                            if shown := joiner.feed(batch):
+                                yield shown
+                    turn.heard(*joiner.heard())
                 run.complete = False
                 between = Between(turn, rounds)
                 async with aclosing(between.events()) as batches:
                     async for batch in batches:
                         yield batch
+                if run.parked:
+                    return
                 following = await self._asking(turn, between.request)
-                if following is not None:
-                    joiner.next_round()
+                if following is None:
+                    break
+                joiner.next_round()
             yield joiner.end(turn.ends_as)
 
     async def _concatenated(self, asking: Asking, run: Run, rounds: Rounds) -> Answer:

@@ -91,6 +91,21 @@ class Turn:
         if self.news is not None:
             self.news.add(event, instead)
 
+    @property
+    def told(self) -> tuple[Sequence[Mapping[str, object]], Sequence[object]]:
+        """The conversation up to the last message that is not the assistant's, and what it said since."""
+        return self._before, self._said
+
+    @property
+    def messages(self) -> Sequence[Mapping[str, object]]:
+        """The answers of all rounds, as Anthropic's messages."""
+        both = zip(self._answers, self._contents, strict=True)
+        return [{**answer.message, "content": [*content]} for answer, content in both]
+
+    def goes_on_after(self, said: Sequence[object]) -> None:
+        """Take note of what the assistant said before the last round, without a message since."""
+        self._said = [*said]
+
     def calls(self) -> list[Block]:
         """Return the last round's calls of tools that upstream does not run itself."""
         return [

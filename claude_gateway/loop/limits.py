@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -70,6 +70,17 @@ class Meter:
         if not self._limits.seconds:
             return None
         return run.started + self._limits.seconds - time.monotonic()
+
+    def kept(self) -> dict[str, object]:
+        """Return what was counted, as JSON."""
+        called = [[name, said.decode(), often] for (name, said), often in self._called.items()]
+        return {"rounds": self._rounds, "called": called}
+
+    def restore(self, rounds: int, called: Iterable[tuple[str, str, int]]) -> None:
+        """Go on counting from what `kept` returned."""
+        self._rounds = rounds
+        for name, said, often in called:
+            self._called[name, said.encode()] = often
 
     def again(self, name: str, arguments: Mapping[str, object]) -> str:
         """Count a call; say why it must not be made, if it has been made too often."""

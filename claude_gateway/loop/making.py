@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from claude_gateway.conversations.tool_calls import KeptCalls
 from claude_gateway.errors import GatewayError
-from claude_gateway.toolbox import Choice, Entry, Outcome, Toolbox
-from claude_gateway.types.tools import Progress, ToolCall, ToolResult
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A call as a model asks for it, by the id that the model gave it.
-
-    `seconds` is all the time that it has; None is as much as any call.
-    """
-
-    id: str
-    entry: Entry
-    arguments: Mapping[str, object]
-    progress: Callable[[Progress], None]
-    seconds: float | None
+from claude_gateway.loop.approving import Approving
+from claude_gateway.loop.asked import Asked
+from claude_gateway.toolbox import Choice, Outcome, Toolbox
+from claude_gateway.types.tools import ToolCall, ToolResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +18,7 @@ class Making:
     """Makes the calls of one turn, if `choices` (and the session) still allow them.
 
     `on_behalf` says for whom; `folder` finds the project's, `kept` keeps each call in the session, and
-    `new_id` names what is kept.
+    `new_id` names what is kept. `approving` knows which calls a person has to agree to.
     """
 
     toolbox: Toolbox
@@ -39,6 +27,7 @@ class Making:
     folder: Callable[[], Awaitable[str]]
     kept: KeptCalls | None
     new_id: Callable[[], str]
+    approving: Approving
 
     async def make(self, asked: Asked) -> Outcome:
         """Make one call. Whatever goes wrong is a result that the model can read."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
-from claude_gateway.loop.making import Asked
+from claude_gateway.dialects.resources.writing import moment
+from claude_gateway.loop.asked import Asked
 from claude_gateway.toolbox import Outcome
+from claude_gateway.types.approvals import AskedCall
 from claude_gateway.types.events import Activity
 from claude_gateway.types.runs import Run
 from claude_gateway.types.tools import Progress
@@ -16,6 +19,22 @@ def called(asked: Asked) -> Activity:
     entry = asked.entry
     about = {"name": entry.wire_name, "server": entry.server, "tool": entry.tool.name}
     return Activity("tool_use", {"id": asked.id, **about, "input": asked.arguments})
+
+
+def waits_for(run_id: str, call: AskedCall) -> Activity:
+    """Say that a person has to decide about a call."""
+    about = {"name": call.name, "server": call.server, "tool": call.tool}
+    return Activity(
+        "approval_required",
+        {
+            "run_id": run_id,
+            "tool_call_id": call.id,
+            **about,
+            "input": json.loads(call.arguments),
+            "approval": call.approval,
+            "expires_at": moment(call.expires_at),
+        },
+    )
 
 
 def came(asked: Asked, progress: Progress) -> Activity:

@@ -7,14 +7,19 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from claude_gateway.errors import GatewayError, NotFound, RateLimited
+from claude_gateway.ids import Ids
 from claude_gateway.runs.claims import Claim, Claims
-from claude_gateway.runs.live import Ending, LiveRun, Work
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.runs.recovery import cut
+from claude_gateway.runs.work import Ending, Work, at_rest
 from claude_gateway.stores import Store
+from claude_gateway.types.approvals import Parked
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
 
@@ -51,6 +56,7 @@ class Runs:
         self._sessions: dict[tuple[str, str], LiveRun] = {}
         self._by_owner: Counter[str] = Counter()
         self._late: list[RunEnd] = []
+        self._new_id = Ids().message
 
     async def begin(
         self, start: TurnStart, work: Work, claim: Claim | None = None
@@ -97,7 +103,7 @@ class Runs:
     @property
     def tasks(self) -> list[asyncio.Task[Any]]:
         """What there is to wait for until every run is over."""
-        return [live.task for live in self._live.values() if live.task is not None]
+        return [live.task for live in self.all if live.task is not None and not live.parked]
 
     @asynccontextmanager
     async def keeping(self) -> AsyncGenerator[None]:
@@ -111,12 +117,46 @@ class Runs:
                 await task
 
     async def stop_all(self, patience: float, why: Ending = "interrupted") -> None:
-        """End every run, and wait up to `patience` seconds until their ends are stored."""
+        """End every run, and wait up to `patience` seconds until their ends are stored.
+
+        Those that wait for approvals are left: they can go on later.
+        """
         for live in self.all:
             live.cancel(why)
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                await asyncio.gather(*(live.over() for live in self.all))
+                await asyncio.gather(*(live.over() for live in self.all if not live.parked))
+
+    async def park(self, run: RunRecord, parked: Parked, events: Events | None) -> None:
+        """Keep a run that waits for approvals. Raises what the store raises."""
+        await self.store.park_run(run, parked.state, events)
+
+    async def cut(self, run: RunRecord, why: GatewayError, events: Events | None) -> RunEnd:
+        """Return the end of a run that waited in vain."""
+        cost = self.price(run.model, run.usage)
+        try:
+            end = await cut(self.store, run, why, cost, self._new_id())
+        except GatewayError as exc:
+            log.warning(
+                "what a run had called is not known", extra={"run": run.id, "code": exc.code}
+            )
+            end = await cut(self.store, replace(run, session_id=None), why, cost, "")
+            end = replace(end, run=replace(end.run, session_id=run.session_id))
+        last = run.last_event if events is None else events.last
+        return replace(end, run=replace(end.run, last_event=last), events=events)
+
+    def wait_again(self, record: RunRecord) -> LiveRun:
+        """Take up a run that waits for approvals, with its session. Raises Conflict when that is taken."""
+        claim = None
+        if record.session_id is not None:
+            claim = self.claims.take((record.owner, record.session_id))
+        self._by_owner[record.owner] += 1
+        return self._living(record, at_rest(record), claim)
+
+    def drop(self, live: LiveRun) -> None:
+        """Let go of a run that waits, and that another process has taken up."""
+        live.log.close()
+        live.leave()
 
     async def keep(self, end: RunEnd) -> GatewayError | None:
         """Store the end of a run; return why that was not possible."""
@@ -185,17 +225,22 @@ class Runs:
         return self._live.get(kept.id) or kept
 
     def _started(self, record: RunRecord, work: Work, claim: Claim | None) -> LiveRun:
-        live = self._live[record.id] = LiveRun(record, work, self)
-        if claim is not None:
-            self._sessions[claim.place] = live
-        live.start().add_done_callback(lambda _task: self._ended(live, claim))
+        live = self._living(record, work, claim)
+        live.start()
         return live
 
-    def _ended(self, live: LiveRun, claim: Claim | None) -> None:
-        self._live.pop(live.record.id, None)
+    def _living(self, record: RunRecord, work: Work, claim: Claim | None) -> LiveRun:
+        over = partial(self._ended, record, claim)
+        live = self._live[record.id] = LiveRun(record, work, self, over)
+        if claim is not None:
+            self._sessions[claim.place] = live
+        return live
+
+    def _ended(self, record: RunRecord, claim: Claim | None) -> None:
+        self._live.pop(record.id, None)
         if claim is not None:
             self._sessions.pop(claim.place, None)
-        self._left(live.record.owner, claim)
+        self._left(record.owner, claim)
 
     def _left(self, owner: str, claim: Claim | None) -> None:
         self._by_owner[owner] -= 1

@@ -8,78 +8,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any
 
-from claude_gateway.dialects.encoder import Encoder
+from claude_gateway.dialects import kept
 from claude_gateway.engine.telling import stopping, told
 from claude_gateway.errors import Conflict, GatewayError, InternalError, PayloadTooLarge
 from claude_gateway.runs.gathering import Gathering
-from claude_gateway.runs.kept import Kept
 from claude_gateway.runs.live_log import LiveLog
 from claude_gateway.runs.outcome import cost_of, final
+from claude_gateway.runs.work import Ending, Keeper, Work, at_rest
 from claude_gateway.types.events import Event, MessageStop
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
-from claude_gateway.types.usage import Usage
 
 log = logging.getLogger(__name__)
 
-Ending: TypeAlias = Literal["cancelled", "interrupted"]
-# Writes the answer for a client that does not stream: the message and what it cost.
-Reply: TypeAlias = Callable[[Mapping[str, object], Decimal | None], Awaitable[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What there is to do: the model's events, how they are written, the account they are kept in.
-
-    `batches` must not have been started. `message_id` is what the answer will be called. `kept` says
-    what of it is kept before its end.
-    """
-
-    run: Run
-    batches: AsyncGenerator[Sequence[Event]]
-    encoder: Encoder
-    message_id: str
-    reply: Reply | None = None
-    kept: Callable[[], Kept] = Kept
-
-
-class Keeper(Protocol):
-    """Who keeps the end of runs, and knows what they cost."""
-
-    most_bytes: int
-
-    @property
-    def price(self) -> Callable[[str, Usage], Decimal | None]:
-        """What a model's tokens cost in US dollars; None is unknown."""
-        ...
-
-    async def keep(self, end: RunEnd) -> GatewayError | None:
-        """Store it; return why that was not possible."""
-        ...
-
-    def keep_later(self, end: RunEnd) -> None:
-        """Store it as soon as that is possible again."""
-        ...
-
 
 class LiveRun:
-    """One run; `record` is in its final state once it is over."""
+    """One run; `record` is in its final state once it is over.
 
-    def __init__(self, record: RunRecord, work: Work, keeper: Keeper) -> None:
+    A run that waits for approvals has no task, and no work but what `at_rest` returns; whoever decides
+    holds `deciding`. `principal` is who asked for it, None when another process knew that.
+    """
+
+    def __init__(
+        self, record: RunRecord, work: Work, keeper: Keeper, released: Callable[[], object] = bool
+    ) -> None:
+        """`released` is called when it is over."""
         self.record = record
-        self.log = LiveLog()
+        self.log = LiveLog(record.last_event)
+        self.principal = None if work.run.parked else work.run.principal
+        self.deciding = asyncio.Lock()
+        self._released = released
+        self._over = asyncio.Event()
         self.failure: GatewayError | None = None
         self.watchers = 0
         self._work = work
         self._keeper = keeper
         self._gathered = Gathering()
-        self._logged = 0
+        self._logged = record.last_event
         self._last: Sequence[Event] = ()
         self._ending: Ending | None = None
         self._living = False
@@ -96,13 +67,55 @@ class LiveRun:
         """Whether it failed before there was anything to show: the failure can be a status."""
         return self.failure is not None and not self._logged
 
-    def start(self) -> asyncio.Task[None]:
-        """Begin; the task ends when the run does, and never fails."""
-        self._task = asyncio.create_task(self._live(), name=self.record.id)
-        return self._task
+    @property
+    def parked(self) -> bool:
+        """Whether it waits for somebody to decide."""
+        return self.record.status == "awaiting_approval"
+
+    @property
+    def ending(self) -> bool:
+        """Whether somebody has ended it already."""
+        return self._ending is not None
+
+    def start(self) -> None:
+        """Begin. The task ends when the run does, or parks, and never fails."""
+        self._begin(self._live())
+
+    def go_on(self, record: RunRecord, work: Work, gathered: Gathering) -> None:
+        """Begin again after a pause; `gathered` is what was said before it."""
+        self.record, self._work, self._gathered = record, work, gathered
+        self.start()
+
+    def break_off(self, why: GatewayError, ending: Ending = "interrupted") -> None:
+        """End it where it waits."""
+        if self._ending is None:
+            self._ending = ending
+            self._begin(self._cut(why))
+
+    def leave(self) -> None:
+        """Stop living here, without an end."""
+        self._released()
+        self._over.set()
+
+    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
+        self._living = False
+        self._task = asyncio.create_task(what, name=self.record.id)
+        self._task.add_done_callback(self._stepped)
+
+    def _stepped(self, _task: asyncio.Task[None]) -> None:
+        if self.record.over:
+            self._released()
+            self._over.set()
 
     def cancel(self, why: Ending = "cancelled") -> None:
-        """End it soon. What was said is kept; an end that is being stored is not disturbed."""
+        """End it soon. What was said is kept; an end that is being stored is not disturbed.
+
+        An interruption leaves a run that waits as it is: it can go on later.
+        """
+        if self.parked:
+            if why == "cancelled":
+                self.break_off(_cancelled(), why)
+            return
         if self._task is not None and self._ending is None and not self._finishing:
             self._ending = why
             if self._living:  # a task that is cancelled before its first step never takes it
@@ -115,13 +128,15 @@ class LiveRun:
 
     async def over(self) -> None:
         """Wait for the end to be stored."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        await self._over.wait()
 
     async def _live(self) -> None:
         status: RunStatus = "completed"
         try:
             await self._heard()
+            if self._work.run.parked:
+                await self._park()
+                return
         except BaseException as exc:  # noqa: BLE001  # whatever it is, the run is over and kept
             status, self.failure = self._verdict(exc)
         self._finishing = True
@@ -136,6 +151,40 @@ class LiveRun:
                 raise asyncio.CancelledError
             async for batch in batches:
                 self._take(batch)
+
+    async def _park(self) -> None:
+        """Keep all it takes to go on, say that somebody is asked, and let go of everything."""
+        run, parked = self._work.run, self._work.parked()
+        if parked is None:
+            raise InternalError("A turn waits, and nobody knows for what.")
+        events = self._events(self._work.encoder.feed(parked.news))
+        asked = {call.id: call for call in (*self.record.approvals, *parked.calls)}
+        record = replace(
+            self.record,
+            status="awaiting_approval",
+            approvals=tuple(asked.values()),
+            model=run.fallback or self.record.model,
+            served_model=run.served_model,
+            usage=run.usage,
+            retries=run.retries,
+            last_event=self._last_of(events),
+        )
+        await self._keeper.park(record, parked, events)
+        self.record, self._work, self._gathered = record, at_rest(record), Gathering()
+        self.log.show()
+        self.log.safe(self.log.last)
+        self.log.let_go()
+
+    async def _cut(self, why: GatewayError) -> None:
+        async with self.deciding:
+            self._finishing, self.failure = True, why
+            frames = kept.ended(self.record.dialect, why, self.record.request_id)
+            end = await self._keeper.cut(self.record, why, self._events(frames))
+            if await self._keeper.keep(end) is not None:
+                self._keeper.keep_later(end)
+            self.record = end.run
+            self.log.close()
+            self.log.safe(self.log.last)
 
     def _take(self, batch: Sequence[Event]) -> None:
         self._gathered.add(batch)

@@ -19,14 +19,15 @@ class LiveLog:
 
     __slots__ = ("_firsts", "_parts", "_size", "_staged", "_waiting", "closed", "last", "stored")
 
-    def __init__(self) -> None:
+    def __init__(self, last: int = 0) -> None:
+        """Everything up to `last` is in the store already."""
         self._parts: list[bytes] = []
         self._firsts: list[int] = []
         self._size = 0
         self._staged: tuple[int, int, bytes] | None = None
         self._waiting: list[asyncio.Future[None]] = []
-        self.last = 0
-        self.stored = 0
+        self.last = last
+        self.stored = last
         self.closed = False
 
     def add(self, frames: bytes) -> None:
@@ -48,13 +49,17 @@ class LiveLog:
             return self._staged
         return fresh[0], self._staged[1], fresh[2] + self._staged[2]
 
-    def close(self) -> None:
-        """Show what was staged; nothing follows."""
+    def show(self) -> None:
+        """Show what was staged."""
         if self._staged is not None:
             self._append(self._staged[2], self._staged[1])
             self._staged = None
-        self.closed = True
         self._wake()
+
+    def close(self) -> None:
+        """Show what was staged; nothing follows."""
+        self.closed = True
+        self.show()
 
     def after(self, number: int) -> bytes | None:
         """Return what follows the frame `number`; None when some of it is only in the store."""
@@ -81,6 +86,13 @@ class LiveLog:
             self._size -= len(self._parts[gone])
             gone += 1
         del self._parts[:gone], self._firsts[:gone]
+
+    def let_go(self) -> None:
+        """Keep nothing in memory that is stored; who is behind reads it there."""
+        if self.stored >= self.last:
+            self._parts.clear()
+            self._firsts.clear()
+            self._size = 0
 
     async def more(self) -> None:
         """Wait until something was added, or nothing will be any more."""

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from claude_gateway import sse
+from claude_gateway.conversations.history import RAN
 from claude_gateway.dialects import kept
-from claude_gateway.errors import Unavailable
+from claude_gateway.errors import GatewayError, NotFound, Unavailable
 from claude_gateway.runs.frames import numbered
 from claude_gateway.runs.outcome import answer, estimated
 from claude_gateway.stores import Store
-from claude_gateway.types.resources import Page, stopped
-from claude_gateway.types.turns import Events, RunEnd, RunRecord
+from claude_gateway.types.resources import Message, Page, stopped
+from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
 from claude_gateway.types.usage import Usage
 
 log = logging.getLogger(__name__)
 
 # Clients may have seen frames that were not stored any more: what follows must count as news.
 GAP = 100_000
+UNMADE = "This call was not made: the turn was stopped before anybody approved it."
 MOST = 1000  # executions that are looked at in one go
 
 
@@ -28,7 +31,8 @@ async def recover(
     store: Store, price: Callable[[str, Usage], Decimal | None], new_id: Callable[[], str]
 ) -> int:
     """End them all as interrupted; return how many there were. `new_id` makes ids of messages."""
-    orphans = await store.orphaned_runs()
+    found = await store.orphaned_runs()
+    orphans = [run for run in found if run.status != "awaiting_approval"]
     for run in orphans:
         await _end_calls(store, run)
         await store.end_run(await _interrupted(store, run, price, new_id()))
@@ -37,6 +41,48 @@ async def recover(
             "runs were interrupted by the end of their process", extra={"runs": len(orphans)}
         )
     return len(orphans)
+
+
+async def cut(
+    store: Store, run: RunRecord, why: GatewayError, cost: Decimal | None, message_id: str
+) -> RunEnd:
+    """Return the end of a run that waited for approvals: calls that were not made get a result.
+
+    All that was said before has been kept, in a session by the rounds themselves.
+    """
+    status: RunStatus = "cancelled" if why.code == "cancelled" else "interrupted"
+    record = replace(
+        run,
+        status=status,
+        ended_at=time.time(),
+        error_code=why.code,
+        error_message=why.message,
+        cost=cost,
+    )
+    return RunEnd(record, await _unmade(store, run, message_id))
+
+
+async def _unmade(store: Store, run: RunRecord, message_id: str) -> Sequence[Message]:
+    """Return the results of calls that a run has kept, and that will not be made any more."""
+    if run.session_id is None:
+        return ()
+    try:
+        _, messages = await store.history(run.owner, run.session_id)
+    except NotFound:
+        return ()
+    last = messages[-1] if messages else None
+    if last is None or last.run_id != run.id or last.role != "assistant":
+        return ()
+    ids = last.metadata.get(RAN)
+    if not isinstance(ids, list) or not ids:
+        return ()
+    results = [
+        {"type": "tool_result", "tool_use_id": id_, "content": UNMADE, "is_error": True}
+        for id_ in ids
+    ]
+    metadata = {RAN: ids}
+    said = sse.compact(results)
+    return [Message(message_id, "user", said, time.time(), metadata=metadata, run_id=run.id)]
 
 
 async def _interrupted(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from claude_gateway.types.events import Event
 
 Approval = Literal["never", "ask", "always"]
 Decision = Literal["pending", "approved", "denied", "expired"]
@@ -36,3 +38,15 @@ class AskedCall:
     decision: Decision = "pending"
     reason: str = ""
     decided_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """What a run leaves behind that waits: the calls that somebody decides about, and what is said of it.
+
+    `state` is all it takes to go on.
+    """
+
+    calls: Sequence[AskedCall]
+    state: bytes
+    news: Sequence[Event]

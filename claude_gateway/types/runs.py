@@ -20,7 +20,8 @@ class Run:
     cost is the sum of what the rounds cost.
 
     `forgot_thinking` is set when earlier thinking did not reach the model: it was dropped upstream,
-    or left out because upstream rejected it.
+    or left out because upstream rejected it. `parked` is set while a person is asked about its calls: then
+    it has ended for its observers, and begins again, with the account it had, when it goes on.
     """
 
     id: str
@@ -43,3 +44,4 @@ class Run:
     fallback: str | None = None
     rounds: tuple[Usage, ...] = ()
     forgot_thinking: bool = False
+    parked: bool = False

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from claude_gateway.web import (
     about,
+    approvals,
     audit,
     chat,
     chat_status,
@@ -63,6 +64,7 @@ ROUTES = (
     Route("GET", "/v1/runs/{run_id}", runs.get_run),
     Route("GET", "/v1/runs/{run_id}/events", runs.run_events),
     Route("POST", "/v1/runs/{run_id}/cancel", runs.cancel_run),
+    Route("POST", "/v1/runs/{run_id}/approvals/{tool_call_id}", approvals.decide),
     Route("POST", "/v1/responses", responses.create_response),
     Route("POST", "/v1/messages", messages.messages, NATIVE),
     Route("POST", "/v1/messages/count_tokens", messages.count_tokens, NATIVE),

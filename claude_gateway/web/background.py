@@ -23,6 +23,9 @@ async def at_work(gateway: Gateway) -> AsyncGenerator[None]:
         if gateway.runs is not None:
             await recover(gateway.runs.store, gateway.runs.price, gateway.ids.message)
             await stack.enter_async_context(gateway.runs.keeping())
+            if gateway.deciding is not None:
+                await gateway.deciding.take_up()
+                await stack.enter_async_context(gateway.deciding.watching())
             keep = Retention(
                 sessions=gateway.settings[names.RETENTION_DAYS] * DAY,
                 events=gateway.settings[names.RUN_LOG_HOURS] * 3600.0,

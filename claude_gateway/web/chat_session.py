@@ -9,23 +9,21 @@ from functools import partial
 
 from aiohttp import web
 
-from claude_gateway import sse
 from claude_gateway.dialects import kept
 from claude_gateway.dialects.openai import request as chat
-from claude_gateway.dialects.openai.completion import completion
-from claude_gateway.dialects.openai.endings import session_usage
 from claude_gateway.dialects.openai.params import Translated, Whole
-from claude_gateway.dialects.openai.stream import ChatStream, Extras
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.dialects.session_fields import SessionFields
-from claude_gateway.runs.live import Work
+from claude_gateway.runs.work import Work
 from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Session
 from claude_gateway.types.runs import Run
 from claude_gateway.web.kept_turn import KeptTurn
-from claude_gateway.web.turn_tools import cost_so_far, report, wants_events
+from claude_gateway.web.parking import parked
+from claude_gateway.web.turn_tools import wants_events
 from claude_gateway.web.turns import Wish, named, serve_turn
+from claude_gateway.web.views import View
 from claude_gateway.web.wanted import Wanted
 
 
@@ -42,6 +40,7 @@ async def kept_chat(
 
 class _ChatTurn(KeptTurn):
     dialect = kept.OPENAI
+    parks = True
 
     def __init__(self, request: web.Request, asked: chat.ChatRequest, about: SessionFields) -> None:
         super().__init__(request, asked, about)
@@ -67,29 +66,29 @@ class _ChatTurn(KeptTurn):
         wanted: Wanted,
         session: Session | None,
     ) -> Work:
-        names = wanted.translated.tool_names
-        extras = replace(self._extras(run, session), own=wanted.translated.owned)
-        encoder = ChatStream(
-            self.created,
-            run.model,
-            include_usage=self._chat.include_usage,
-            tool_names=names,
-            extras=extras,
-        )
+        view = self._view(wanted, session)
 
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
             await wanted.judge(message)
             self.headers |= wanted.headers
-            return sse.compact(completion(message, self.created, names, extras))
+            return view.whole(self.gateway, run, message)
 
         new_id = self.gateway.ids.message()
-        return Work(run, batches, encoder, new_id, None if self._chat.stream else reply)
+        encoder = view.encoder(self.gateway, run)
+        work = Work(run, batches, encoder, new_id, None if self._chat.stream else reply)
+        if self.tools is None or self.looped is None:
+            return work
+        scope = self.tools.scope(parks=True)
+        return replace(work, parked=partial(parked, self.looped, scope, view, new_id))
 
-    def _extras(self, run: Run, session: Session | None) -> Extras:
-        events = wants_events(self.request, asked=self._chat.events)
-        told = partial(report, self.request, run) if events else None
-        if session is None:
-            return Extras(report=told)
-        ids = {"session_id": session.id, "project_id": session.project_id}
-        price = partial(cost_so_far, self.request, run)
-        return Extras(ids, partial(session_usage, price), report=told)
+    def _view(self, wanted: Wanted, session: Session | None) -> View:
+        ids = {"session_id": session.id, "project_id": session.project_id} if session else {}
+        return View(
+            self.dialect,
+            self.created,
+            self._chat.include_usage,
+            wanted.translated.tool_names,
+            wanted.translated.owned,
+            ids,
+            wants_events(self.request, asked=self._chat.events),
+        )

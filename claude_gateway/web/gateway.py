@@ -19,6 +19,7 @@ from claude_gateway.models.catalogue import Catalogue, Resolved
 from claude_gateway.models.fallbacks import Fallbacks
 from claude_gateway.models.prices import Factors
 from claude_gateway.runs import Runs
+from claude_gateway.runs.deciding import Deciding
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
@@ -76,6 +77,7 @@ class Gateway:
     mcp_sessions: Sessions = field(default_factory=Sessions)
     fetcher: Fetcher | None = None
     runs: Runs | None = None
+    deciding: Deciding | None = None
     ids: Ids = field(default_factory=Ids)
     rules: dict[web.AbstractRoute, RouteRule] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)

@@ -46,16 +46,20 @@ def owner_of(request: web.Request) -> str:
 
 async def default_project(request: web.Request) -> Project:
     """Return the project of sessions that name none. It is there from the owner's first contact."""
-    now = time.time()
-    project = Project(DEFAULT_PROJECT, owner_of(request), "Default", now, now)
-    return await store_of(request).ensure_project(project)
+    return await project_in(store_of(request), owner_of(request), DEFAULT_PROJECT)
 
 
 async def project_of(request: web.Request, project_id: str) -> Project:
     """Return one of the owner's projects. Raises NotFound."""
-    if project_id == DEFAULT_PROJECT:
-        return await default_project(request)
-    return await store_of(request).get_project(owner_of(request), project_id)
+    return await project_in(store_of(request), owner_of(request), project_id)
+
+
+async def project_in(store: Store, owner: str, project_id: str) -> Project:
+    """Return an owner's project, which is made where it is the default one. Raises NotFound."""
+    if project_id != DEFAULT_PROJECT:
+        return await store.get_project(owner, project_id)
+    now = time.time()
+    return await store.ensure_project(Project(DEFAULT_PROJECT, owner, "Default", now, now))
 
 
 async def project_path(request: web.Request, project_id: str, *, named: bool) -> str:

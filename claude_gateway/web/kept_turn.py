@@ -25,7 +25,8 @@ from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.kept import Kept
-from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.runs.work import Work
 from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.requests import ModelRequest
@@ -76,6 +77,7 @@ class KeptTurn(ABC):
     """One request on its way to a run; what a dialect does in its own way is abstract."""
 
     dialect: ClassVar[str]
+    parks: ClassVar[bool] = False  # whether its turns can wait for approvals
     new_system: ClassVar[bool] = False  # whether what the system says replaces what it said before
 
     def __init__(self, request: web.Request, asked: Asked, about: SessionFields) -> None:
@@ -122,7 +124,7 @@ class KeptTurn(ABC):
         await fetch_links(self.request, self._asked.fields)
         opening = await self._opening()
         session = opening.session if opening is not None else None
-        self.tools = await turn_tools(self.request, self._asked.fields, session)
+        self.tools = await turn_tools(self.request, self._asked.fields, session, parks=self.parks)
         known = opening.session.model if opening is not None else None
         resolved = self.gateway.catalogue.resolve(self._asked.model or known)
         joined: Joined | None = None
@@ -148,7 +150,7 @@ class KeptTurn(ABC):
     def _rounds(self, run: Run, wanted: Wanted) -> Rounds:
         if self.tools is None:
             return PAUSES
-        self.looped = self.tools.rounds(run, wanted.translated.owned)
+        self.looped = self.tools.rounds(run, wanted.translated.owned, parks=self.parks)
         return self.looped
 
     def _kept(self) -> Kept:

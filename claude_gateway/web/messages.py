@@ -47,7 +47,8 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
     asked = native.read(await read_json_body(request))
     resolved = gateway.catalogue.resolve(asked.model)
     run = begin_run(request, resolved, stream=False)
-    call = call_of(request, asked, resolved, await native_tools(request, asked))
+    tools = await native_tools(request, asked, parks=True)
+    call = call_of(request, asked, resolved, tools)
     return _whole(await gateway.engine.count_tokens(resolved.backend, call, run), notes(resolved))
 
 

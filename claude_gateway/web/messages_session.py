@@ -14,7 +14,6 @@ from typing import Any
 
 from aiohttp import web
 
-from claude_gateway import sse
 from claude_gateway.conversations.history import Turn, blocks
 from claude_gateway.conversations.joining import Joined, join, past_tools, with_tools
 from claude_gateway.conversations.opening import Opening, prompt_of, without_thinking
@@ -23,18 +22,22 @@ from claude_gateway.dialects import kept
 from claude_gateway.dialects.anthropic import request as native
 from claude_gateway.dialects.exact import parsed
 from claude_gateway.dialects.session_fields import SessionFields
+from claude_gateway.dialects.visible import NOBODYS
 from claude_gateway.engine.thinking import binds
+from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.runs.claims import Claim
-from claude_gateway.runs.kept import Kept
-from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.runs.work import Work
 from claude_gateway.types.requests import ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.native_calls import call_of, others_of
-from claude_gateway.web.native_tools import NativeTools, decides, native_tools, watching
+from claude_gateway.web.native_tools import NativeTools, decides, native_tools
+from claude_gateway.web.parking import parked
+from claude_gateway.web.turn_tools import wants_events
 from claude_gateway.web.turns import (
     Wish,
     begun,
@@ -44,6 +47,7 @@ from claude_gateway.web.turns import (
     serve_turn,
     start_of,
 )
+from claude_gateway.web.views import View
 
 
 async def kept_messages(
@@ -79,7 +83,7 @@ class _NativeTurn:
         if self._about.session_id is not None:
             opening = await opening_of(self._request, self._about)
         session = opening.session if opening is not None else None
-        self._tools = await native_tools(self._request, self._asked, session)
+        self._tools = await native_tools(self._request, self._asked, session, parks=True)
         self.headers |= self._tools.headers if self._tools is not None else {}
         call = call_of(self._request, self._asked, resolved, self._tools)
         if opening is not None:
@@ -140,11 +144,12 @@ class _NativeTurn:
         return parsed(self._asked.body) if self._tools is None else {**self._tools.fields}
 
     def _work(self, run: Run, resolved: Resolved, call: ModelRequest) -> Work:
-        tools = self._tools
-        rounds = tools.rounds(run) if tools is not None else None
+        rounds = self._tools.rounds(run, parks=True) if self._tools is not None else None
+        own = self._tools.own if self._tools is not None else NOBODYS
+        view = View(kept.ANTHROPIC, own=own, events=wants_events(self._request))
 
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
-            return sse.compact(message if tools is None else tools.shown(message))
+            return view.whole(self._gateway, run, message)
 
         others = others_of(self._request, self._asked, resolved) if call.raw is not None else ()
         if not self._asked.stream and call.raw is not None:  # inside, every kept run is a stream
@@ -152,14 +157,22 @@ class _NativeTurn:
         batches = self._gateway.engine.stream(
             resolved.backend, replace(call, stream=True), run, others, rounds
         )
-        return Work(
+        work = Work(
             run,
             batches,
-            watching(self._request, run) if tools is None else tools.encoder(run),
+            view.encoder(self._gateway, run),
             self._gateway.ids.message(),
             None if self._asked.stream else reply,
-            lambda: rounds.memory.kept if rounds is not None else Kept(),
         )
+        return work if rounds is None else self._waiting(work, rounds, view)
+
+    def _waiting(self, work: Work, rounds: ToolRounds, view: View) -> Work:
+        """Return the work of a turn that keeps its rounds, and may have to wait for somebody."""
+        scope = self._tools.scope() if self._tools is not None else None
+        work = replace(work, kept=lambda: rounds.memory.kept)
+        if scope is None:
+            return work
+        return replace(work, parked=partial(parked, rounds, scope, view, work.message_id))
 
 
 def _is_whole(body: Mapping[str, Any]) -> bool:

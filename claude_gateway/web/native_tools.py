@@ -22,6 +22,7 @@ from claude_gateway.types.requests import ModelRequest
 from claude_gateway.types.resources import Session
 from claude_gateway.types.runs import Run
 from claude_gateway.web.gateway import REQUEST_ID
+from claude_gateway.web.looping import Scope
 from claude_gateway.web.turn_tools import TurnTools, report, turn_tools, wants_events
 from claude_gateway.web.wanted import LEFT_OUT
 
@@ -59,9 +60,13 @@ class NativeTools:
             may_forget=not decides(self.fields),
         )
 
-    def rounds(self, run: Run) -> ToolRounds | None:
+    def rounds(self, run: Run, *, parks: bool = False) -> ToolRounds | None:
         """Return what runs the turn; None when there is nothing to run."""
-        return self._tools.rounds(run, self.own) if self._tools is not None else None
+        return self._tools.rounds(run, self.own, parks=parks) if self._tools is not None else None
+
+    def scope(self) -> Scope | None:
+        """Return what of it outlives the request, for a turn that can wait."""
+        return self._tools.scope(parks=True) if self._tools is not None else None
 
     def encoder(self, run: Run) -> MessageStream:
         """Return what writes the answer for the client."""
@@ -73,13 +78,17 @@ class NativeTools:
 
 
 async def native_tools(
-    request: web.Request, asked: native.MessagesRequest, session: Session | None = None
+    request: web.Request,
+    asked: native.MessagesRequest,
+    session: Session | None = None,
+    *,
+    parks: bool = False,
 ) -> NativeTools | None:
     """Return them; None when nobody has asked for any, so that the request can go up as it is.
 
     Raises InvalidRequest naming what is wrong with the request's choice.
     """
-    tools = await turn_tools(request, asked.fields, session)
+    tools = await turn_tools(request, asked.fields, session, parks=parks)
     if tools is None and FIELD not in asked.fields:
         return None
     return NativeTools(request, asked, tools)

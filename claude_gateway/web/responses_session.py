@@ -23,7 +23,8 @@ from claude_gateway.dialects.session_fields import SessionFields, session_fields
 from claude_gateway.dialects.visible import Owned
 from claude_gateway.errors import InvalidRequest, NotFound
 from claude_gateway.loop.rounds import ToolRounds
-from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.runs.work import Work
 from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Session

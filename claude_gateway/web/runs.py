@@ -47,14 +47,14 @@ async def list_runs(request: web.Request) -> web.StreamResponse:
 
 async def get_run(request: web.Request) -> web.StreamResponse:
     """Say how a run is doing."""
-    return json_reply(written(_now(await _found(request))))
+    return json_reply(written(now_of(await found(request))))
 
 
 async def run_events(request: web.Request) -> web.StreamResponse:
     """Show the frames of a run after a given one, in the same bytes, live to the end."""
     after = _after(request)
-    run = await _found(request)
-    record = _now(run)
+    run = await found(request)
+    record = now_of(run)
     headers = {**record.headers, "x-run-id": record.id}
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers={**sse.HEADERS, **headers})
@@ -65,7 +65,7 @@ async def run_events(request: web.Request) -> web.StreamResponse:
 
 async def cancel_run(request: web.Request) -> web.StreamResponse:
     """Stop a run and keep what was said; stopping what has ended changes nothing."""
-    run = await _found(request)
+    run = await found(request)
     if isinstance(run, LiveRun):
         run.cancel()
         await run.over()
@@ -74,15 +74,16 @@ async def cancel_run(request: web.Request) -> web.StreamResponse:
             "The run is at work in another process of the gateway; cancel it there.",
             code="run_elsewhere",
         )
-    return json_reply(written(_now(run)))
+    return json_reply(written(now_of(run)))
 
 
-async def _found(request: web.Request) -> LiveRun | RunRecord:
+async def found(request: web.Request) -> LiveRun | RunRecord:
+    """Return the caller's run that the request names. Raises NotFound."""
     runs, owner, run_id = the_runs(request), owner_of(request), request.match_info["run_id"]
     return runs.live(owner, run_id) or await runs.store.get_run(owner, run_id)
 
 
-def _now(run: LiveRun | RunRecord) -> RunRecord:
+def now_of(run: LiveRun | RunRecord) -> RunRecord:
     """Return the record with what is known by now."""
     if isinstance(run, RunRecord):
         return run

@@ -36,6 +36,7 @@ from claude_gateway.models.table import Said
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
 from claude_gateway.runs import Limits, Runs
+from claude_gateway.runs.deciding import Deciding
 from claude_gateway.settings import Settings
 from claude_gateway.types.usage import Usage
 from claude_gateway.web.access_log import AccessLog
@@ -47,6 +48,7 @@ from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.health_board import HealthBoard
 from claude_gateway.web.mcp_server.sessions import Sessions
+from claude_gateway.web.parking import revived
 from claude_gateway.web.pulse import Pulse
 from claude_gateway.web.session_count import SessionCount
 
@@ -70,7 +72,7 @@ def build_gateway(
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
     price = partial(_price, catalogue, factors)
     toolbox = toolbox_of(settings, registry.tool_servers, registry.store)
-    return Gateway(
+    gateway = Gateway(
         settings=settings,
         catalogue=catalogue,
         factors=factors,
@@ -102,6 +104,9 @@ def build_gateway(
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, price),
     )
+    if gateway.runs is not None:
+        gateway.deciding = Deciding(gateway.runs, partial(revived, gateway))
+    return gateway
 
 
 def _runs(

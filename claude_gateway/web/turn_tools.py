@@ -7,25 +7,25 @@ from decimal import Decimal
 
 from aiohttp import web
 
-from claude_gateway.conversations.tool_calls import KeptCalls
 from claude_gateway.dialects.fields import wrong
 from claude_gateway.dialects.tool_fields import INSIDE, AskedTools, asked_tools
 from claude_gateway.dialects.visible import Owned
 from claude_gateway.errors import InvalidRequest
-from claude_gateway.loop.limits import Meter
-from claude_gateway.loop.making import Making
-from claude_gateway.loop.memory import Memory, NoMemory, SessionMemory
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.loop.telling import usage_of
 from claude_gateway.runs.outcome import cost_of
 from claude_gateway.toolbox import Choice, Entry, Toolbox, choices_of
 from claude_gateway.types.resources import DEFAULT_PROJECT, Session
 from claude_gateway.types.runs import Run
-from claude_gateway.types.tools import ToolCall
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
-from claude_gateway.web.keeping import owner_of, project_of, store_of
+from claude_gateway.web.keeping import owner_of
+from claude_gateway.web.looping import Scope, rounds_of
 
 EVENTS = "x-gateway-events"
+CANNOT_WAIT = (
+    "must be never here: only a run that is kept can wait for a person. Send session_id, or "
+    "on_disconnect: detach, in a request of chat completions or messages"
+)
 
 
 class TurnTools:
@@ -50,61 +50,41 @@ class TurnTools:
         """Return the server and the tool there, by names on the wire."""
         return {name: (entry.server, entry.tool.name) for name, entry in self._entries.items()}
 
-    def rounds(self, run: Run, own: Owned) -> ToolRounds:
-        """Return what runs the turn; `own` are the names whose calls are the gateway's to answer."""
-        gateway = self._request.app[GATEWAY]
-        making = Making(
-            gateway.toolbox,
-            choices_of(self._request[PRINCIPAL], None, _choice(self._asked)),
-            self._on_behalf(run),
-            self._folder,
-            self._kept(),
-            gateway.ids.execution,
-        )
-        meter = Meter(gateway.tool_limits, lambda run: cost_so_far(self._request, run))
-        tools = {name: self._entries[name] for name in own.names}
-        return ToolRounds(own, tools, making, self._memory(), meter)
-
-    def _on_behalf(self, run: Run) -> ToolCall:
+    def scope(self, *, parks: bool = False) -> Scope:
+        """Return what of this outlives the request; `parks` says whether the turn may wait."""
         session = self._session
-        return ToolCall(
-            {},
+        return Scope(
             owner_of(self._request),
+            choices_of(self._request[PRINCIPAL], None, _choice(self._asked)),
             session.id if session else None,
             session.project_id if session else DEFAULT_PROJECT,
-            run_id=run.id,
-            audited=self._asked.audited,
+            self._asked.audited,
+            self._asked.approval,
+            parks,
         )
 
-    def _kept(self) -> KeptCalls | None:
-        if self._session is None:
-            return None
-        owner, toolbox = owner_of(self._request), self._request.app[GATEWAY].toolbox
-        return KeptCalls(store_of(self._request), toolbox, owner, self._session.id)
-
-    def _memory(self) -> Memory:
-        if self._session is None:
-            return NoMemory()
-        new_id = self._request.app[GATEWAY].ids.message
-        return SessionMemory(
-            store_of(self._request), owner_of(self._request), self._session.id, new_id
-        )
-
-    async def _folder(self) -> str:
-        if self._request.app[GATEWAY].store is None:
-            return ""
-        project = self._session.project_id if self._session else DEFAULT_PROJECT
-        return (await project_of(self._request, project)).path
+    def rounds(self, run: Run, own: Owned, *, parks: bool = False) -> ToolRounds:
+        """Return what runs the turn; `own` are the names whose calls are the gateway's to answer."""
+        tools = {name: self._entries[name] for name in own.names}
+        scope = self.scope(parks=parks)
+        return rounds_of(self._request.app[GATEWAY], scope, run.id, (own, tools))
 
 
 async def turn_tools(
-    request: web.Request, fields: Mapping[str, object], session: Session | None = None
+    request: web.Request,
+    fields: Mapping[str, object],
+    session: Session | None = None,
+    *,
+    parks: bool = False,
 ) -> TurnTools | None:
     """Return the tools that take part; None when nobody has asked for any.
 
-    Raises InvalidRequest naming what is wrong with the request's choice.
+    `parks` says whether the turn can wait for a person. Raises InvalidRequest naming what is wrong with
+    the request's choice.
     """
     asked = asked_tools(fields)
+    if asked is not None and asked.approval != "never" and not parks:
+        wrong(f"{INSIDE}approval", CANNOT_WAIT, code="approval_needs_run")
     if asked is None and not _has_chosen(session):
         return None
     toolbox, principal = request.app[GATEWAY].toolbox, request[PRINCIPAL]

@@ -16,7 +16,8 @@ from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.errors import Conflict, GatewayError, NotFound, revived
 from claude_gateway.runs import Runs
 from claude_gateway.runs.claims import Claim
-from claude_gateway.runs.live import LiveRun, Work
+from claude_gateway.runs.live import LiveRun
+from claude_gateway.runs.work import Work
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Replay, RunRecord, TurnStart
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, REQUEST_ID

@@ -25,7 +25,10 @@ NAMED = {"type": "object", "properties": {"name": {"type": "string"}}}
 
 
 class Gate:
-    """`meet` returns when two are there, `wait` when the file `name` is; it says so in `name.here`."""
+    """`meet` returns when two are there, `wait` when the file `name` is; it says so in `name.here`.
+
+    `careful` and `guarded` leave lines in `name.lines`, and want to be approved before.
+    """
 
     title, description, transport = "Gate", "Waits.", "builtin"
 
@@ -38,13 +41,19 @@ class Gate:
 
     async def tools(self) -> Sequence[Tool]:
         names = ("meet", "wait", "echo", "fail", "long", "report")
-        return [Tool(name, f"Does {name}.", NAMED) for name in names]
+        free = [Tool(name, f"Does {name}.", NAMED) for name in names]
+        careful = Tool("careful", "Leaves a line.", NAMED, approval="ask")
+        return [*free, careful, Tool("guarded", "Leaves a line.", NAMED, approval="always")]
 
     async def call(self, name: str, call: ToolCall) -> ToolResult:
         said = str(call.arguments.get("name"))
         if name == "meet":
             await self._barrier.wait()
             return ToolResult.of(f"{said} met")
+        if name in ("careful", "guarded"):
+            with (self._workspace / f"{said}.lines").open("a") as file:
+                file.write(f"{name}\n")
+            return ToolResult.of(f"{said} left")
         if name == "wait":
             return await self._waited(said, call)
         if name == "fail":

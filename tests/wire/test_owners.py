@@ -51,6 +51,7 @@ MATRIX: Mapping[str, Try] = {
     "GET /v1/runs/{run_id}": Try(),
     "GET /v1/runs/{run_id}/events": Try(query="?after=0"),
     "POST /v1/runs/{run_id}/cancel": Try(),
+    "POST /v1/runs/{run_id}/approvals/{tool_call_id}": Try({"decision": "approve"}),
     "GET /v1/responses/{response_id}": Try(),
     "POST /v1/responses/{response_id}/cancel": Try(),
 }
@@ -111,7 +112,9 @@ async def reach(caller: Caller, route: str, id_: str) -> Response:
     tried = MATRIX[route]
     body = b"" if tried.body is None else tried.body
     name = path[path.index("{") : path.index("}") + 1]
-    return await caller.ask(method, path.replace(name, id_) + tried.query, body)
+    return await caller.ask(
+        method, path.replace(name, id_).replace("{tool_call_id}", "toolu_1") + tried.query, body
+    )
 
 
 async def test_s8_every_route_with_an_id_is_in_the_matrix() -> None:

@@ -158,7 +158,7 @@ async def test_s9_a_turn_has_what_request_and_session_both_choose(
         ({"enabled_tools": ["echo", "ghost"]}, "mcp.enabled_tools[1]"),
         ({"enabled_tools": {}}, "mcp.enabled_tools"),
         ({"audit_log": "yes"}, "mcp.audit_log"),
-        ({"approval": "always"}, "mcp.approval"),
+        ({"approval": "sometimes"}, "mcp.approval"),
         ({"approval": True}, "mcp.approval"),
     ],
 )

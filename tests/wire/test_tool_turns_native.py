@@ -156,7 +156,7 @@ async def test_the_field_never_goes_upstream(
     bodies = [request.json for request in upstream.requests if request.path.startswith(MESSAGES)]
     assert len(bodies) == 5
     assert not [body for body in bodies if "mcp" in body]
-    assert len(bodies[-1]["tools"]) == 6
+    assert len(bodies[-1]["tools"]) == 8
     wrong = message_body(mcp={"enabled_tools": ["ghost"]})
     refused(await ask(tooled.port, "POST", MESSAGES, wrong), 400, param="mcp.enabled_tools[0]")
 

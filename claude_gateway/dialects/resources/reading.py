@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import cast, get_args
 
 import orjson
 
 from claude_gateway.dialects.fields import expect, optional, wrong
+from claude_gateway.types.approvals import Approval
 from claude_gateway.types.resources import Page
 
 LARGEST_METADATA = 16 * 2**10  # bytes, as compact JSON
@@ -89,3 +91,14 @@ def words(query: Mapping[str, str], key: str = "q") -> str:
     if len(given) > LONGEST_QUERY:
         wrong(key, f"must have at most {LONGEST_QUERY} characters")
     return given
+
+
+def approval(fields: Mapping[str, object], inside: str = "") -> Approval:
+    """Read how often a person shall be asked about calls."""
+    said = optional(fields, "approval", str, inside)
+    if said is None:
+        return "never"
+    if said not in get_args(Approval):
+        words = ", ".join(get_args(Approval))
+        wrong(f"{inside}approval", f"must be one of {words}", code="unsupported_value")
+    return cast("Approval", said)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import orjson
+
 from claude_gateway.dialects.resources.writing import moment
+from claude_gateway.types.approvals import AskedCall
 from claude_gateway.types.turns import RunRecord
 
 
@@ -32,8 +35,25 @@ def written(run: RunRecord) -> dict[str, object]:
         },
         "total_cost": None if run.cost is None else float(run.cost),
         "last_event": run.last_event,
+        "approvals": [_asked(call) for call in run.approvals],
         "created_at": moment(run.created_at),
         "ended_at": None if run.ended_at is None else moment(run.ended_at),
+    }
+
+
+def _asked(call: AskedCall) -> dict[str, object]:
+    """A call that a person decides about."""
+    return {
+        "tool_call_id": call.id,
+        "name": call.name,
+        "server": call.server,
+        "tool": call.tool,
+        "input": orjson.Fragment(call.arguments),
+        "approval": call.approval,
+        "decision": call.decision,
+        "reason": call.reason or None,
+        "expires_at": moment(call.expires_at),
+        "decided_at": None if call.decided_at is None else moment(call.decided_at),
     }
 
 

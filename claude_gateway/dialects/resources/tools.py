@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import orjson
 
 from claude_gateway.dialects.fields import optional
-from claude_gateway.dialects.resources.reading import choice, names
+from claude_gateway.dialects.resources.reading import approval, choice, names
 from claude_gateway.dialects.resources.writing import moment
 from claude_gateway.types.resources import Session, ToolExecution
 
 KINDS = ("mcp", "native", "custom")
 STATES = ("pending", "running", "completed", "failed")
-CHOICES = ("enabled_tools", "enabled_servers", "audit_log")
+CHOICES = ("enabled_tools", "enabled_servers", "audit_log", "approval")
 
 
 def read(fields: Mapping[str, object]) -> dict[str, object]:
@@ -31,6 +31,8 @@ def read(fields: Mapping[str, object]) -> dict[str, object]:
         found["enabled_servers"] = names(fields, "enabled_servers")
     if "audit_log" in fields:
         found["audit_log"] = bool(optional(fields, "audit_log", bool))
+    if "approval" in fields:
+        found["approval"] = approval(fields)
     return found
 
 
@@ -49,6 +51,7 @@ def choices(session: Session) -> dict[str, object]:
         "enabled_tools": session.enabled_tools,
         "enabled_servers": session.enabled_servers,
         "audit_log": session.audit_log,
+        "approval": session.approval,
     }
 
 

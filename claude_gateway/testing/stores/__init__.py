@@ -5,6 +5,7 @@ from __future__ import annotations
 from claude_gateway.testing.stores.audit import OfAudit
 from claude_gateway.testing.stores.messages import OfMessages
 from claude_gateway.testing.stores.owners import OfOwners
+from claude_gateway.testing.stores.parked import OfParkedRuns
 from claude_gateway.testing.stores.pins import OfPins
 from claude_gateway.testing.stores.projects import OfProjects
 from claude_gateway.testing.stores.pruning import OfPruning
@@ -21,6 +22,7 @@ class StoreConformance(
     OfSearch,
     OfTurns,
     OfRuns,
+    OfParkedRuns,
     OfPins,
     OfAudit,
     OfPruning,

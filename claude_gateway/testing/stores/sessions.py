@@ -38,6 +38,8 @@ WHOLE = session(
     enabled_tools=("a", "b"),
     enabled_servers=(),
     audit_log=True,
+    approval="ask",
+    approved={"server__tool": "digest"},
 )
 
 
@@ -122,7 +124,13 @@ class OfSessions(OfAStore):
 
     async def test_a_session_changes_in_the_fields_that_are_named(self, store: Store) -> None:
         await store.create_session(WHOLE)
-        changes = {"title": "New", "status": "ended", "tools": None, "enabled_tools": ("c",)}
+        changes: dict[str, object] = {
+            "title": "New",
+            "status": "ended",
+            "tools": None,
+            "enabled_tools": ("c",),
+        }
+        changes |= {"approval": "always", "approved": {}}
         changed = await store.update_session(ADA, "s", changes)
         expected = replace(WHOLE, updated_at=changed.updated_at, **changes)  # type: ignore[arg-type]
         assert changed == expected == await store.get_session(ADA, "s")
