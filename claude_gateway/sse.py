@@ -16,6 +16,9 @@ from claude_gateway.types.rawjson import RawJson
 
 DONE = b"data: [DONE]\n\n"
 PING = b": ping\n\n"
+# Between frames with numbers: a blank line would dispatch an event of which official clients know nothing
+# but the number of the last one, and fail to read it.
+PING_AMONG_NUMBERS = b": ping\n"
 
 HEADERS: Mapping[str, str] = {
     "Content-Type": "text/event-stream; charset=utf-8",

@@ -35,6 +35,7 @@ class EventStream:
         self._response = _Response(headers=sse.HEADERS)
         self._headers = headers
         self._committing = asyncio.Lock()
+        self._ping = sse.PING
         self.committed = False
 
     async def send(self, data: bytes) -> None:
@@ -47,9 +48,13 @@ class EventStream:
     async def beat(self) -> None:
         """Write a comment. A client that has left is noticed elsewhere."""
         try:
-            await self.send(sse.PING)
+            await self.send(self._ping)
         except (ConnectionError, RuntimeError):
             log.debug("no one to hear the heartbeat")
+
+    def has_numbers(self) -> None:
+        """Take note that the frames have numbers, among which comments are written otherwise."""
+        self._ping = sse.PING_AMONG_NUMBERS
 
     async def settled(self) -> bool:
         """Say whether it is committed, once that is certain."""
@@ -81,6 +86,9 @@ class AdaptedStream(EventStream):
     async def send(self, data: bytes) -> None:
         """Write what the profile makes of it."""
         await super().send(self._frames(data))
+
+    def has_numbers(self) -> None:
+        """A profile is given whole frames only, comments as well."""
 
 
 def event_stream(request: web.Request, headers: Mapping[str, str]) -> EventStream:

@@ -121,6 +121,7 @@ async def watched(
     """
     gateway = request.app[GATEWAY]
     stream = event_stream(request, headers)
+    stream.has_numbers()
     gateway.pulse.watch(stream)
     try:
         yield Viewer(gateway, stream, after)

@@ -157,6 +157,7 @@ async def test_a_call_that_is_approved_is_made_and_the_same_stream_goes_on(
             seen.append(chunk.model_dump())
             if seen[-1]["object"] == "approval_required":
                 asked = seen[-1]
+                await asyncio.sleep(0.3)  # a few heartbeats pass: official clients must bear them
                 assert lines(tooled, name) == []
                 assert (
                     await decide(tooled, await until(tooled, name, owner=True), owner=True)

@@ -65,7 +65,7 @@ async def talk(port: int, name: str, turns: list[Turn]) -> None:
             await connection.send(request("POST", "/v1/chat/completions", body))
             turn.run = (await connection.head()).header("x-run-id")
             while not turn.done:
-                turn.seen += (await connection.chunk()).replace(b": ping\n\n", b"")
+                turn.seen += (await connection.chunk()).replace(b": ping\n", b"")
                 turn.times.append((loop.time(), turn.frames))
 
 

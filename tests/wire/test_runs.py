@@ -264,11 +264,11 @@ async def test_t27_a_queued_stream_is_not_silent() -> None:
             asked, _ = body(CHAT, "quiet")
             await first.send(request("POST", CHAT, asked))
             await first.head()
-            assert await first.chunk() == b": ping\n\n"
+            assert await first.chunk() == b": ping\n"
             async with Connection(gateway.port) as second:
                 await second.send(request("POST", CHAT, {**asked, "if_busy": "queue"}))
                 await second.head()
-                assert await second.chunk() == b": ping\n\n"
+                assert await second.chunk() == b": ping\n"
 
 
 @pytest.mark.parametrize(

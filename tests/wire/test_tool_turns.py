@@ -468,7 +468,7 @@ async def test_t28_what_the_gateway_does_can_be_read_again_in_the_same_bytes(
     answer = await chat(tooled, mcp=GATE, stream=True, session_id="again", stream_options=options)
     run = answer.header("x-run-id")
     stored = await ask(tooled.port, "GET", f"/v1/runs/{run}/events")
-    assert stored.body == answer.body.replace(b": ping\n\n", b"")
+    assert stored.body == answer.body.replace(b": ping\n", b"")
     assert b'"object":"tool_result"' in stored.body
 
 

@@ -170,7 +170,7 @@ async def test_t27_a_stream_is_not_silent_while_tools_run(
     await connection.head()
     await there(workspace(tooled) / f"{name}.here")
     await until_seen(connection, b"Wait.")
-    await until_seen(connection, b": ping\n\n")
+    await until_seen(connection, b": ping\n")
     (workspace(tooled) / name).touch()
     rest = await until_seen(connection, b"[DONE]")
     assert said(rest) == "Came."
@@ -189,10 +189,10 @@ async def test_t28_a_stream_can_be_taken_up_while_a_tool_runs(
     await first.__aexit__(None, None, None)
     again = asyncio.ensure_future(ask(tooled.port, "GET", f"/v1/runs/{run}/events?after=2"))
     (workspace(tooled) / name).touch()
-    rest = (await again).body.replace(b": ping\n\n", b"")
+    rest = (await again).body.replace(b": ping\n", b"")
     whole = (await ask(tooled.port, "GET", f"/v1/runs/{run}/events")).body
     assert whole.endswith(rest)
-    assert whole.startswith(seen.replace(b": ping\n\n", b""))
+    assert whole.startswith(seen.replace(b": ping\n", b""))
     assert whole.count(b"\n\n") == rest.count(b"\n\n") + 2
 
 
