@@ -403,3 +403,105 @@ async def test_what_an_answer_varies_by_is_said_beside_the_origin(
         plain = await app.ask("GET", "/v1/models")
     assert varied.header("vary") == "User-Agent, Origin"
     assert plain.header("vary") == "Origin"
+
+
+class Echoing(Adaptation):
+    """Says what it was given, and asks for something beside it."""
+
+    def __init__(self, call: Call, beside: tuple[str, str, Mapping[str, object] | None]) -> None:
+        super().__init__(call.method, call.target)
+        self._beside = beside
+
+    async def answer(self, reply: Reply, ask: Ask, principal: Principal | None) -> Reply:
+        beside = await ask(*self._beside)
+        return replace(reply, value=[reply.status, beside.status, beside.value])
+
+
+async def test_where_a_proxy_would_say_it_all_the_path_is_shown_alone(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    plugin = Plugin(LIST)
+    async with serving(plugin, scripted()) as app:
+        assert models(await app.ask("GET", "http://127.0.0.1/old?a=b", headers=AGENT))
+    assert plugin.calls[0].target == "/old?a=b"
+
+
+async def test_what_is_no_whole_answer_in_json_cannot_be_asked_for(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async def told(*beside: object) -> Response:
+        plugin.adapt = lambda call: Echoing(call, beside)  # type: ignore[arg-type]
+        return await app.ask("GET", "/v1/models", headers=AGENT)
+
+    plugin = Plugin(LIST)
+    async with serving(plugin, sqlite, scripted()) as app:
+        made = (await app.ask("POST", "/v1/sessions", {})).json
+        path = f"/v1/sessions/{made['id']}"
+        refused(await told("GET", f"{path}/export?format=markdown", None), 500, "internal_error")
+        assert (await told("DELETE", path, None)).json == [200, 204, None]
+
+
+async def test_answers_that_are_no_json_are_none_of_a_profiles_business(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    plugin = Plugin(LIST)
+    async with serving(plugin, sqlite, scripted()) as app:
+        made = (await app.ask("POST", "/v1/sessions", {})).json
+        plugin.adapt = lambda call: Echoing(call, ("GET", "/v1", None))
+        path = f"/v1/sessions/{made['id']}/export?format=markdown"
+        exported = await app.ask("GET", path, headers=AGENT)
+    assert (exported.header("content-type") or "").startswith("text/markdown")
+
+
+async def test_a_connection_that_has_to_end_ends_though_the_answer_was_rewritten(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    plugin = Plugin(lambda call: Echoing(call, ("GET", "/v1", None)))
+    length = {**AGENT, "content-type": "application/json", "content-length": str(64 * 2**20)}
+    async with serving(plugin, scripted()) as app:
+        large = await app.ask("POST", "/v1/chat/completions", b"", length)
+    assert large.status == 413
+    assert large.header("connection") == "close"
+
+
+async def test_streams_that_a_profile_does_not_rewrite_stay_as_they_are(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    plugin = Plugin(lambda call: Adaptation(call.method, call.target))
+    body = chat_body(model="m", stream=True)
+    async with serving(plugin, scripted()) as app:
+        shown = await app.ask("POST", "/v1/chat/completions", body, AGENT)
+        plain = await app.ask("POST", "/v1/chat/completions", body)
+    assert len(shown.frames) == len(plain.frames)
+    assert b"\n\n\n" not in shown.body
+
+
+async def test_headers_of_a_request_are_replaced(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    plugin = Plugin(to("GET", "/v1/models", **{"anthropic-version": "2023-06-01"}))
+    async with serving(plugin, scripted()) as app:
+        listed = await app.ask("GET", "/old", headers=AGENT)
+    assert listed.json["data"][0]["type"] == "model"
+
+
+async def test_a_stream_is_no_answer_to_rewrite_and_an_answer_is_left_alone_by_itself(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    class Patient(Shouting):
+        async def answer(self, reply: Reply, ask: Ask, principal: Principal | None) -> Reply:
+            return await Adaptation.answer(self, reply, ask, principal)
+
+    class Streaming(Patient):
+        def fields(
+            self, fields: Mapping[str, object], principal: Principal | None
+        ) -> Mapping[str, object]:
+            return {**super().fields(fields, principal), "stream": True}
+
+    plugin = Plugin(lambda _: Patient())
+    async with serving(plugin, scripted()) as app:
+        whole = await app.ask("POST", "/old", {"say": "Ahoy"}, AGENT)
+        plugin.adapt = lambda _: Streaming()
+        shown = await app.ask("POST", "/old", {"say": "Ahoy"}, AGENT)
+    assert whole.json["choices"][0]["message"]["content"] == "Hello"
+    assert shown.frames[-1] == b"data: [DONE]\n\n"
