@@ -200,7 +200,7 @@ watch_runs() {
 }
 
 concurrent() {
-    local i before most words='{\"mock\":[{\"text\":\"So far. \"},{\"stall\":5},{\"text\":\"The end.\"}]}' finished
+    local i before most words='{\"mock\":[{\"text\":\"So far. \"},{\"stall\":4},{\"text\":\"The end.\"}]}' finished
     [[ -z $live ]] || words='Count from one to two hundred, in words.'
     before=$(memory)
     local waiting=()

@@ -118,12 +118,19 @@ tried='
 limit=60 # seconds for one call
 title='' # what a call is for, where its method and path do not say it
 
-path() {
-    sed -E 's/\{[a-z_]+:([^}]*)\}/\1/g' <<<"$1"
-}
+part='^([^{]*)\{([a-z_]+):([^}]*)\}(.*)$'
 
-route() {
-    sed -E 's/\{([a-z_]+):[^}]*\}/{\1}/g' <<<"$1"
+# Sets path and route of what is written with {name:value}. No other program: there are many calls.
+resolve() {
+    local rest=$1
+    path='' route=''
+    while [[ $rest =~ $part ]]; do
+        path+=${BASH_REMATCH[1]}${BASH_REMATCH[3]}
+        route+="${BASH_REMATCH[1]}{${BASH_REMATCH[2]}}"
+        rest=${BASH_REMATCH[4]}
+    done
+    path+=$rest
+    route+=$rest
 }
 
 # try STATUSES METHOD PATH EXPECTED [BODY [curl arguments]]
@@ -132,26 +139,27 @@ route() {
 # varies in PATH is written {name:value}, so that the route it belongs to is known. Leaves STATUS, BODY
 # and the headers in $work/headers.
 try() {
-    local statuses=$1 method=$2 expected=$4 how=(-X "$2") path route seconds what
-    path=$(path "$3") route=$(route "${3%%\?*}")
+    local statuses=$1 method=$2 expected=$4 how=(-X "$2") took thousandths what
+    resolve "$3"
+    what="${title:+$title: }$method $route"
     if [[ -n ${5:-} ]]; then how+=(-H 'Content-Type: application/json' -d "$5"); fi
     if [[ $method == HEAD ]]; then how=(-I); fi
+    if [[ ${5:-} == *'"stream":true'* ]]; then what+=' (stream)'; fi
     shift $(($# < 5 ? $# : 5))
-    tried+="$method $route"$'\n'
+    tried+="$method ${route%%\?*}"$'\n'
     : >"$work/headers"
     : >"$work/body"
-    seconds=$(ask --max-time "$limit" "${how[@]}" "$@" -D "$work/headers" -o "$work/body" \
+    took=$(ask --max-time "$limit" "${how[@]}" "$@" -D "$work/headers" -o "$work/body" \
         -w '%{http_code} %{time_total}' "$BASE_URL$path" 2>"$work/trouble") || true
-    STATUS=${seconds%% *} BODY=$(tr -d '\0' <"$work/body")
-    what="${title:+$title: }$method $route"
-    [[ $path != *\?* ]] || what+="?${path#*\?}"
-    [[ ${how[*]} != *'"stream":true'* ]] || what+=' (stream)'
+    STATUS=${took%% *} took=${took#* }
+    thousandths=${took#*[.,]}
+    { BODY=$(<"$work/body"); } 2>/dev/null # bash complains of zeros
     if [[ ,$statuses, != *",$STATUS,"* ]]; then
-        bad "$what" "expected $statuses, got $STATUS: $(cat "$work/trouble")${BODY:0:400}"
-    elif [[ $(tr -d '\r' <"$work/headers")$BODY != *"$expected"* ]]; then
+        bad "$what" "expected $statuses, got $STATUS: $(<"$work/trouble")${BODY:0:400}"
+    elif [[ $(<"$work/headers")$BODY != *"$expected"* ]]; then
         bad "$what" "expected $expected, got: ${BODY:0:400}"
     else
-        good "$what $faint$STATUS, $(awk -v s="${seconds#* }" 'BEGIN { printf "%d ms", s * 1000 }')$plain"
+        good "$what $faint$STATUS, ${took%%[.,]*}.${thousandths:0:3} s$plain"
     fi
 }
 

@@ -40,16 +40,18 @@ app() {
         try "$1" "$2" "$3" "$4" "${5:-}" "${app_header[@]}" "${@:6}"
     else
         STATUS='' BODY=''
-        skip "${title:+$title: }$2 $(route "$3")" 'this gateway has no profile for the app'
+        resolve "$3"
+        skip "${title:+$title: }$2 $route" 'this gateway has no profile for the app'
     fi
 }
 
 # offered STATUSES METHOD PATH EXPECTED [BODY [curl arguments]]: the same, of what not every gateway serves.
 offered() {
-    local found
-    found=$(ask --max-time "$limit" -X "$2" "$BASE_URL$(path "$3")" "${app_header[@]}" 2>/dev/null | tr -d '\0') || true
+    local found path route
+    resolve "$3"
+    found=$(ask --max-time "$limit" -X "$2" "$BASE_URL$path" "${app_header[@]}" 2>/dev/null | tr -d '\0') || true
     if [[ $found == *'"There is nothing at '* || $found == *'"method_not_allowed"'* ]]; then
-        skip "${title:+$title: }$2 $(route "$3")" 'this gateway does not serve it'
+        skip "${title:+$title: }$2 $route" 'this gateway does not serve it'
     else
         try "$1" "$2" "$3" "$4" "${5:-}" "${app_header[@]}" "${@:6}"
     fi
