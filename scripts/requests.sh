@@ -85,7 +85,7 @@ text() {
 
 # header NAME FILE: the value of a header of an answer.
 header() {
-    tr -d '\r' <"$2" | sed -n -E "s/^$1: //p" | tail -n 1
+    { grep -i "^$1:" "$2" || true; } | tail -n 1 | tr -d '\r' | sed 's/^[^:]*: *//'
 }
 
 # Words for a terminal.

@@ -120,6 +120,9 @@ try 200 GET "/v1/mcp/servers/{server_id:$server}/tools" '"name":"read_file"'
 try 200 GET /v1/mcp/tools '"server_id":'
 try 200 POST /v1/mcp/tools/call '"is_error":false' \
     "{\"server\":\"$server\",\"tool\":\"list_directory\",\"arguments\":{\"path\":\"/workspace\"},\"session_id\":\"$session\"}"
+try 200 POST /v1/mcp/tools/fanout '"failed":0' \
+    "{\"calls\":[{\"server\":\"$server\",\"tool\":\"list_directory\",\"arguments\":{\"path\":\"/workspace\"}}]}"
+try 200 GET /v1/mcp/profiles '"profiles":['
 try 200 GET "/v1/sessions/{id:$session}/tools" '"tool_name":"list_directory"'
 try 200 GET "/v1/mcp/audit?session_id=$session" '"outcome":"completed"'
 # Only the owner may look at changes and approve; a digest that nobody was shown approves nothing.

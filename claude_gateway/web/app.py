@@ -47,6 +47,7 @@ class Route:
     rule: RouteRule = GUARDED
 
 
+# Each has its line in scripts/smoke.sh; a test compares.
 ROUTES = (
     Route("GET", "/", about.root, PUBLIC),
     Route("GET", "/health", about.health, PUBLIC),
