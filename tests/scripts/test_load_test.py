@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,19 @@ async def test_a_gateway_that_asks_claude_is_not_burdened_unless_somebody_means_
     assert done.returncode == 1
     assert "--live" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("there", "package"), [((), "wrk"), (("wrk",), "apache2-utils")], ids=["no-wrk", "no-ab"]
+)
+async def test_without_a_program_that_measures_it_says_how_to_get_it(
+    tmp_path: Path, there: tuple[str, ...], package: str
+) -> None:
+    for program in ("bash", "cat", "dirname"):
+        (tmp_path / program).symlink_to(str(shutil.which(program)))
+    for program in ("curl", *there):
+        (tmp_path / program).symlink_to("/bin/true")
+    done = await script("load_test.sh", PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"apt-get install {package}\n" in done.stderr
+    assert "brew install" in done.stderr
