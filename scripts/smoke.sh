@@ -94,6 +94,8 @@ tail -n 2 "$work/body" >"$work/end"
 try 200 GET "/v1/runs?session_id=$streamed" "\"id\":\"$run\""
 try 200 GET "/v1/runs/{run_id:$run}" '"status":"completed"'
 try 200 GET "/v1/runs/{run_id:$run}/events?after=1" "$(cat "$work/end")"
+# Nobody was asked about a call: what a run in demo mode or of Claude would ask differs.
+try 404 POST "/v1/runs/{run_id:$run}/approvals/{tool_call_id:none}" '"code":"not_found"' '{"decision":"deny"}'
 try 200 POST "/v1/runs/{run_id:$run}/cancel" "\"id\":\"$run\""
 # Nothing waits for an approval here, so there is nothing to decide about.
 try 404 POST "/v1/runs/{run_id:$run}/approvals/{tool_call_id:none}" '"error"' '{"decision":"deny"}'
