@@ -32,6 +32,7 @@ from tests.wire.tool_turns import (
     opened,
     results,
     said,
+    there,
     workspace,
 )
 
@@ -644,3 +645,40 @@ async def test_s16_the_run_of_a_caller_with_a_key_of_their_own_ends_with_the_pro
         over = (await ask(gateway.port, "GET", where, headers=headers)).json
         assert over["status"] == "interrupted"
         assert "the key that pays for it is never stored" in over["error"]["message"]
+
+
+async def test_an_approved_call_is_not_made_again_after_a_kill(
+    upstream: FakeAnthropic, tmp_path: Path, name: str
+) -> None:
+    env = environment(upstream, tmp_path)
+    careful(upstream, name, tool="wait")
+    async with GatewayProcess(env) as gateway:
+        run = await parked(gateway, name, mcp={**GATE, "approval": "ask"})
+        await decide(gateway, run)
+        here = tmp_path / "workspace" / f"{name}.here"
+        await there(here)
+        await gateway.kill()
+    here.unlink()
+    async with GatewayProcess(env) as gateway:
+        over = await until(gateway, name, "interrupted")
+        assert over["approvals"][0]["decision"] == "approved"
+        assert (await decide(gateway, run)).json["status"] == "interrupted"
+        upstream.script(answering(text("Fine.")))
+        assert (await chat(gateway, "And now?", session_id=name)).status == 200
+        assert len(upstream.turns) == 2
+        assert not here.exists()
+
+
+async def test_another_process_on_the_same_data_shows_a_run_that_waits_and_decides_nothing(
+    upstream: FakeAnthropic, tmp_path: Path, name: str
+) -> None:
+    env = environment(upstream, tmp_path)
+    careful(upstream, name)
+    async with GatewayProcess(env) as gateway, GatewayProcess(env) as other:
+        run = await parked(gateway, name)
+        assert (await until(other, name))["approvals"] == run["approvals"]
+        refused(await decide(other, run), 409, "run_elsewhere")
+        watching = asyncio.create_task(read(other, run))
+        await decide(gateway, run)
+        assert said(await watching) == "One moment.Done."
+        assert (await decide(other, run)).status == 200
