@@ -7,7 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+import click
+
 from claude_gateway import Offer, Setting, Settings, ToolServer, hookimpl
+from claude_gateway_mcp.commands import mcp
 from claude_gateway_mcp.configuration import read_servers
 from claude_gateway_mcp.settings import ALL, CONFIG, HANDSHAKE_TIMEOUT, IDLE, config_file
 from claude_gateway_mcp.specs import Spec
@@ -39,6 +42,10 @@ class Plugin:
             return fleet().serving(spec)
 
         return [Offer(spec.id, partial(opened, spec)) for spec in servers]
+
+    @hookimpl
+    def register_commands(self) -> Sequence[click.Command]:
+        return (mcp,)
 
 
 plugin = Plugin()

@@ -60,9 +60,19 @@ def read_entry(id_: str, name: str, entry: object, around: Around) -> Spec:
         description = fields.text(entry, "description")
         where = None if disabled else _where(entry, filling, around)
     except Mistake as mistake:
-        return Spec(id_, name, None, f"{mistake.field} {mistake.why}")
-    kept = _kept_secret(where) | filling.seen
-    return Spec(id_, name, where, "", disabled, description, rules, timeout, frozenset(kept))
+        why = f"{mistake.field} {mistake.why}"
+        return Spec(id_, name, None, why, is_program="command" in entry)
+    return Spec(
+        id_,
+        name,
+        where,
+        disabled=disabled,
+        description=description,
+        rules=rules,
+        timeout=timeout,
+        secrets=frozenset(_kept_secret(where) | filling.seen),
+        is_program="command" in entry,
+    )
 
 
 def _rules(entry: Fields) -> Rules:

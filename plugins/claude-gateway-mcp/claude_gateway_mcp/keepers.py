@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from claude_gateway import ServerState, Tool
-from claude_gateway_mcp.links import Link, Means, connected
+from claude_gateway_mcp.links import TOOLS, Link, Means, connected
 from claude_gateway_mcp.listening import listen
 from claude_gateway_mcp.reasons import Failed
 from claude_gateway_mcp.specs import Address, Program, Spec
@@ -56,6 +56,11 @@ class Keeper:
         self._used = 0.0
 
     # --- for those who call
+
+    @property
+    def now(self) -> Link | None:
+        """The connection, if there is one at this moment."""
+        return None if self._link is None or self._link.over else self._link
 
     async def link(self) -> Link:
         """Return the connection, waiting for one that is being made. Raises Failed."""
@@ -223,7 +228,7 @@ class Keeper:
 
     async def _serve(self, link: Link) -> Failed | None:
         listening: asyncio.Task[None] | None = None
-        if link.modern and link.tells_changes:
+        if link.modern and any(link.tells.values()):
             listening = asyncio.create_task(listen(link))
         try:
             while not self._leaving.is_set():
@@ -268,7 +273,7 @@ class Keeper:
                 link.changed = False
                 async with asyncio.timeout(LISTING):
                     self._take(tools_of(await link.tools(), self.spec.rules))
-            elif isinstance(self.spec.where, Address) and link.tells_changes:
+            elif isinstance(self.spec.where, Address) and self._told(link):
                 await link.ping()
             elif isinstance(self.spec.where, Address):
                 self._take(tools_of(await link.tools(), self.spec.rules))
@@ -278,6 +283,9 @@ class Keeper:
                 link.end(said)
             extra = {"server": self.spec.id, "why": said.reason}
             log.warning("an MCP server did not list or answer; what it had stays", extra=extra)
+
+    def _told(self, link: Link) -> bool:
+        return link.tells.get(TOOLS, True) and not link.deaf
 
     def _take(self, tools: Sequence[Tool]) -> None:
         old, new = ({tool.name for tool in some} for some in (self.tools, tools))

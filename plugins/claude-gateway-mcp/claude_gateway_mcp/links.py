@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ MOST_LISTED = 5000
 GONE = "Connection closed"  # the SDK's words for a transport that is no more
 EXPIRED = "Session terminated"  # … and for a session that the server has forgotten
 REFUSED = ("Server returned an error response", "Not Found")  # … and for a status without a message
+TOOLS, RESOURCES, PROMPTS = "tools", "resources", "prompts"
+STALE = 30.0  # seconds
 PATIENCE = 30.0  # seconds of a request that is no call
 
 RESULT: TypeAdapter[types.CallToolResult | types.InputRequiredResult] = TypeAdapter(
@@ -54,6 +57,8 @@ class Link:
     over: bool = False
     changed: bool = False
     why: Failed | None = None
+    deaf: bool = False  # changes are not heard of, whatever the server says it tells
+    read: dict[str, float] = field(default_factory=dict)  # when lists were read, by their kind
     client: Client = field(init=False)
     pipe: Pipe | None = None
     watch: Watch | None = None
@@ -64,10 +69,11 @@ class Link:
         return self.client.protocol_version in MODERN_PROTOCOL_VERSIONS
 
     @property
-    def tells_changes(self) -> bool:
-        """Whether the server says when its tools change."""
-        tools = self.client.server_capabilities.tools
-        return tools is not None and bool(tools.list_changed)
+    def tells(self) -> Mapping[str, bool]:
+        """Of which lists the server says when they change; what it has none of is not in it."""
+        abilities = self.client.server_capabilities
+        kinds = {TOOLS: abilities.tools, RESOURCES: abilities.resources, PROMPTS: abilities.prompts}
+        return {kind: bool(able.list_changed) for kind, able in kinds.items() if able is not None}
 
     def end(self, why: Failed | None = None) -> None:
         """Say that it is over."""
@@ -80,14 +86,27 @@ class Link:
             self.end(self._shown(self.watch.failure(Failed("The connection broke."))))
 
     def stir(self) -> None:
-        """Say that its lists have changed."""
+        """Say that its tools have changed."""
         self.changed = True
         self.stirred.set()
 
+    def fresh(self, kind: str) -> bool:
+        """Whether a list that is no tools' was read so lately that nothing can have changed."""
+        read = self.read.get(kind)
+        told = self.tells.get(kind, False) and not self.deaf
+        return read is not None and (told or time.monotonic() - read < STALE)
+
     async def heard(self, message: IncomingMessage) -> None:
         """Take what the server says of its own accord."""
-        if isinstance(message, types.ToolListChangedNotification):
-            self.stir()
+        match message:
+            case types.ToolListChangedNotification():
+                self.stir()
+            case types.ResourceListChangedNotification():
+                self.read.pop(RESOURCES, None)
+            case types.PromptListChangedNotification():
+                self.read.pop(PROMPTS, None)
+            case _:
+                pass
 
     async def tools(self) -> list[types.Tool]:
         """Ask for all tools, page by page."""

@@ -11,6 +11,7 @@ PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 INSIDE = re.compile(
     r"(?:env:)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:-(?P<default>.*))?", re.DOTALL
 )
+UNSET = "asks for the variable"
 LEAST_SECRET = 6  # characters; what is shorter would be masked in every other word
 
 
@@ -37,7 +38,7 @@ class Placeholders:
             )
         value = self._variables.get(name, "")
         if not value and parts["or"] is None:
-            raise Mistake(field, f"asks for the variable {name}, which is not set")
+            raise Mistake(field, f"{UNSET} {name}, which is not set")
         if len(value) >= LEAST_SECRET:
             self.seen.add(value)
         return value or parts["default"] or ""

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from claude_gateway import NotFound, ServerState, Tool, ToolCall, ToolResult
 from claude_gateway_mcp.calls import called
+from claude_gateway_mcp.extras import Extras
 from claude_gateway_mcp.keepers import Keeper
 from claude_gateway_mcp.reasons import Failed, Forgotten
 from claude_gateway_mcp.specs import Spec
 
 
-class External:
+class External(Extras):
     """One server of the configuration. Without a keeper it is only listed, with the reason."""
 
     def __init__(self, spec: Spec, keeper: Keeper | None) -> None:
+        super().__init__(keeper)
         self._spec = spec
-        self._keeper = keeper
         self.title = spec.name
         self.transport = spec.transport
 

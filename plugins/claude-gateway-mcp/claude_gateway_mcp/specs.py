@@ -78,11 +78,14 @@ class Spec:
     rules: Rules = Rules()
     timeout: float | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    is_program: bool = False
 
     @property
     def transport(self) -> str:
         """MCP's word for how it is reached."""
         match self.where:
+            case None if self.is_program:
+                return "stdio"
             case Program():
                 return "stdio"
             case Address(transport="sse"):

@@ -7,7 +7,11 @@ import pytest
 from claude_gateway_mcp.keepers import Keeper
 
 from claude_gateway import ToolServer
-from claude_gateway.testing import ToolServerConformance
+from claude_gateway.testing import (
+    PromptsConformance,
+    ResourcesConformance,
+    ToolServerConformance,
+)
 
 if TYPE_CHECKING:
     from claude_gateway.testing.tool_servers import Sample
@@ -19,6 +23,8 @@ SAMPLES: tuple[Sample, ...] = (
     ("picture", {}),
     ("wait", {"seconds": 0.01}),
 )
+READABLE = ("note://today", "note://tomorrow")
+PROMPTS = (("greet", {"name": "Ada"}),)
 
 
 class TestTiny(ToolServerConformance):
@@ -30,8 +36,10 @@ class TestTiny(ToolServerConformance):
             yield served.server
 
 
-class TestOnANetwork(ToolServerConformance):
+class TestOnANetwork(ToolServerConformance, ResourcesConformance, PromptsConformance):
     samples = SAMPLES
+    resource_samples = READABLE
+    prompt_samples = PROMPTS
 
     @pytest.fixture(params=["http", "sse"])
     async def server(
@@ -41,8 +49,10 @@ class TestOnANetwork(ToolServerConformance):
             yield served.server
 
 
-class TestOfTheOlderEra(ToolServerConformance):
+class TestOfTheOlderEra(ToolServerConformance, ResourcesConformance, PromptsConformance):
     samples = SAMPLES
+    resource_samples = READABLE
+    prompt_samples = PROMPTS
 
     @pytest.fixture
     async def server(

@@ -13,6 +13,14 @@ import sys
 import uvicorn
 from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.resources import TextResource
+from mcp_types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -99,6 +107,31 @@ def today() -> str:
 def note(name: str) -> str:
     """A note."""
     return f"This is {name}."
+
+
+@server.tool()
+async def publish(name: str, ctx: Context) -> str:
+    """Have one more resource and one more prompt from now on, and say so."""
+    server.add_resource(TextResource(uri=f"note://{name}", name=name, text="published"))
+    server.prompt(name=name)(lambda: "published")
+    if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        await ctx.notify_resources_changed()
+        await ctx.notify_prompts_changed()
+    else:
+        await ctx.session.send_resource_list_changed()
+        await ctx.session.send_prompt_list_changed()
+    return "published"
+
+
+@server.completion()  # type: ignore[no-untyped-call, untyped-decorator]  # as the package has it
+async def complete(
+    ref: PromptReference | ResourceTemplateReference,
+    argument: CompletionArgument,
+    context: CompletionContext | None,
+) -> Completion | None:
+    """Know three names."""
+    names = [name for name in ("Ada", "Alan", "Grace") if name.startswith(argument.value)]
+    return Completion(values=names, total=len(names), has_more=False)
 
 
 @server.prompt()
