@@ -35,8 +35,10 @@ class Plugin:
         def fleet() -> Fleet:
             from claude_gateway_mcp.fleet import Fleet
             from claude_gateway_mcp.keepers import Limits
+            from claude_gateway_mcp.vault import vault_of
 
-            return Fleet(Limits(settings[HANDSHAKE_TIMEOUT], settings[IDLE]))
+            limits = Limits(settings[HANDSHAKE_TIMEOUT], settings[IDLE])
+            return Fleet(limits, vault_of(settings))
 
         def opened(spec: Spec) -> AbstractAsyncContextManager[ToolServer]:
             return fleet().serving(spec)

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,10 @@ from claude_gateway_mcp.editing import add_server, remove_server
 from claude_gateway_mcp.entries import Around, read_entry
 from claude_gateway_mcp.placeholders import UNSET
 from claude_gateway_mcp.settings import HANDSHAKE_TIMEOUT, config_file
-from claude_gateway_mcp.specs import Spec
+from claude_gateway_mcp.specs import Address, Spec
+
+if TYPE_CHECKING:
+    from claude_gateway_mcp.vault import Drawer
 
 Read = Callable[[], Settings]
 
@@ -120,14 +124,69 @@ def try_servers(settings: Read, name: str | None) -> None:
     Ends with status 1 when one does not work.
     """
     from claude_gateway_mcp.trying import tried
+    from claude_gateway_mcp.vault import vault_of
 
     read = settings()
     file = config_file(read)
     servers = _named(read_servers(file, read.environment, needed=False), name, file)
-    outcomes = asyncio.run(tried(servers, read[HANDSHAKE_TIMEOUT]))
+    outcomes = asyncio.run(tried(servers, read[HANDSHAKE_TIMEOUT], vault_of(read)))
     for outcome in outcomes:
         click.echo(outcome.told())
     sys.exit(0 if all(outcome.fine for outcome in outcomes) else 1)
+
+
+@mcp.command("login")
+@click.argument("name")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Where the browser comes back to; any by itself.",
+)
+@click.pass_obj
+def login(settings: Read, name: str, port: int) -> None:
+    """Sign in at the server NAME in a browser, and keep what it gives, encrypted.
+
+    The browser has to reach this machine: from elsewhere, choose a --port and let ssh forward it.
+    """
+    from claude_gateway_mcp.reasons import Failed
+    from claude_gateway_mcp.signing_in import sign_in
+
+    address, drawer = _on_the_network(settings(), name)
+    try:
+        wanted = asyncio.run(sign_in(address, drawer, _open_this, port))
+    except Failed as exc:
+        raise PluginError(f"{name}: {exc.reason.rstrip('.')}") from None
+    click.echo(f"You are signed in at {name}." if wanted else f"{name} wants nobody to sign in.")
+
+
+def _open_this(url: str) -> None:
+    click.echo(f"Open this in a browser:\n\n  {url}\n")
+
+
+@mcp.command("logout")
+@click.argument("name")
+@click.pass_obj
+def logout(settings: Read, name: str) -> None:
+    """Throw away what the server NAME gave when somebody signed in."""
+    _, drawer = _on_the_network(settings(), name)
+    was_there = drawer.empty()
+    click.echo(f"Nobody is signed in at {name} {'any more' if was_there else 'anyway'}.")
+
+
+def _on_the_network(settings: Settings, name: str) -> tuple[Address, Drawer]:
+    from claude_gateway_mcp.vault import vault_of
+
+    file = config_file(settings)
+    servers = read_servers(file, settings.environment, needed=False)
+    (spec, *_) = _named(servers, name, file)
+    if spec.mistake:
+        raise PluginError(f"{name}: {spec.mistake}")
+    if not isinstance(spec.where, Address):
+        raise PluginError(
+            f"{name} is no server on the network that is wanted, so nobody signs in there"
+        )
+    return spec.where, vault_of(settings).drawer(spec.name, spec.where.url)
 
 
 def _named(servers: tuple[Spec, ...], name: str | None, file: Path) -> tuple[Spec, ...]:

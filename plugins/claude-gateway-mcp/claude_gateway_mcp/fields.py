@@ -12,7 +12,7 @@ from claude_gateway_mcp.mistakes import Mistake
 
 KNOWN = (
     *("command", "args", "env", "cwd"),
-    *("url", "type", "transport", "headers", "oauth"),
+    *("url", "type", "transport", "headers"),
     *("disabled", "enabled", "description", "timeout"),
     *("allowedTools", "deniedTools", "approval", "toolApproval", "autoApprove", "alwaysAllow"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -11,17 +10,19 @@ from claude_gateway import ToolServer
 from claude_gateway_mcp.guarding import Guard
 from claude_gateway_mcp.keepers import Keeper, Limits
 from claude_gateway_mcp.links import Means
+from claude_gateway_mcp.network import quieten
 from claude_gateway_mcp.server import External
 from claude_gateway_mcp.specs import Spec
+from claude_gateway_mcp.vault import Vault
 
 
 class Fleet:
     """Opens servers one by one. When one is closed the others begin to leave as well."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, vault: Vault | None = None) -> None:
         self.guard = Guard()
         self._limits = limits
-        self._means = Means(self.guard)
+        self._means = Means(self.guard, vault)
         self._keepers: set[Keeper] = set()
 
     @asynccontextmanager
@@ -30,8 +31,7 @@ class Fleet:
         if spec.mistake or spec.disabled:
             yield External(spec, None)
             return
-        # Its errors show what was received, which may be anything; ours say what there is to say.
-        logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
+        quieten()
         keeper = Keeper(spec, self._means, self._limits)
         self._keepers.add(keeper)
         running = asyncio.create_task(keeper.run(), name=f"mcp-{spec.id}")

@@ -23,6 +23,8 @@ from claude_gateway_mcp.network import Watch
 from claude_gateway_mcp.reasons import Failed, Forgotten, failure, first_of
 from claude_gateway_mcp.specs import Address, Program, Spec
 from claude_gateway_mcp.stdio import Pipe
+from claude_gateway_mcp.tokens import SignedIn
+from claude_gateway_mcp.vault import Vault
 
 if TYPE_CHECKING:
     from mcp.client._transport import Transport
@@ -193,6 +195,7 @@ class Means:
     """What connections are made with."""
 
     guard: Guard
+    vault: Vault | None = None
 
 
 @asynccontextmanager
@@ -222,8 +225,10 @@ async def connected(spec: Spec, means: Means, mode: str) -> AsyncGenerator[Link]
 async def _over_http(
     stack: AsyncExitStack, link: Link, address: Address, means: Means, mode: str
 ) -> None:
-    link.watch = Watch(address)
     auth: httpx2.Auth | None = None
+    if means.vault is not None and "authorization" not in map(str.lower, address.headers):
+        auth = SignedIn(means.vault.drawer(link.spec.name, address.url), address.url)
+    link.watch = Watch(address, "" if auth is None else link.spec.name)
     if address.transport != "sse":
         try:
             opened = network.streamable(address, link.watch, auth)

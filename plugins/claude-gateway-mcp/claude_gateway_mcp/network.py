@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -21,11 +22,17 @@ SIGN_IN, FORBIDDEN, UNKNOWN, WRONG = 401, 403, 404, 400
 OLDER = (400, 404, 405)  # how servers that only know SSE refuse Streamable HTTP
 
 
+def quieten() -> None:
+    """Silence the SDK: its errors show what was received, which may be anything. Ours say enough."""
+    logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
+
+
 class Watch:
     """Sees every answer of a server: the SDK does not say with which status one was refused."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, name: str = "") -> None:
         self._address = address
+        self._name = name
         self.status = 0
         self.on_refusal: Callable[[], None] | None = None
 
@@ -34,7 +41,7 @@ class Watch:
         self.status = response.status_code
         if (
             self.on_refusal is not None
-            and self.status >= WRONG
+            and WRONG <= self.status != SIGN_IN  # which may be asked again with another token
             and response.request.method == "POST"
         ):
             self.on_refusal()
@@ -54,7 +61,8 @@ class Watch:
         """Say why the last request failed, where its status says more than the error."""
         where = self._address.shown
         if self.status == SIGN_IN:
-            return Failed(f"{where} wants somebody to sign in (401).", "auth_required")
+            how = f": claude-gateway mcp login {self._name!r}" if self._name else ""
+            return Failed(f"{where} wants somebody to sign in (401){how}.", "auth_required")
         if self.status == FORBIDDEN:
             return Failed(f"{where} does not let the gateway in (403); look at its headers.")
         if self.status == UNKNOWN:

@@ -10,6 +10,7 @@ from claude_gateway import ServerState
 from claude_gateway_mcp.fleet import Fleet
 from claude_gateway_mcp.keepers import Limits
 from claude_gateway_mcp.specs import Spec
+from claude_gateway_mcp.vault import Vault
 
 GLANCE = 0.02  # seconds
 LONGER = 20.0  # seconds beyond the start, in which a server is ended that did not make it
@@ -33,23 +34,18 @@ class Tried:
         """Tell a person."""
         heading = f"{self.spec.name}  {self.spec.transport}  {self.state.status}"
         if self.state.reason:
-            return f"{heading}\n    {_readable(self.state.reason)}{self._advice()}"
+            return f"{heading}\n    {_readable(self.state.reason)}"
         tools = _readable(", ".join(self.tools)) or "none"
         return f"{heading}  {_readable(self.words)}\n    {len(self.tools)} tools: {tools}"
 
-    def _advice(self) -> str:
-        if self.state.status == "auth_required":
-            return f"\n    Sign in: claude-gateway mcp login {self.spec.name!r}"
-        return ""
 
-
-async def tried(servers: Sequence[Spec], patience: float) -> list[Tried]:
+async def tried(servers: Sequence[Spec], patience: float, vault: Vault) -> list[Tried]:
     """Try servers side by side; each has `patience` seconds to start."""
-    return list(await asyncio.gather(*(_tried(spec, patience) for spec in servers)))
+    return list(await asyncio.gather(*(_tried(spec, patience, vault) for spec in servers)))
 
 
-async def _tried(spec: Spec, patience: float) -> Tried:
-    async with Fleet(Limits(patience)).serving(spec) as server:
+async def _tried(spec: Spec, patience: float, vault: Vault) -> Tried:
+    async with Fleet(Limits(patience), vault).serving(spec) as server:
         async with asyncio.timeout(patience + LONGER):
             while server.state().status == "starting":  # noqa: ASYNC110  # a state has no bell
                 await asyncio.sleep(GLANCE)

@@ -17,6 +17,7 @@ from claude_gateway_mcp.entries import Around, read_entry
 from claude_gateway_mcp.fleet import Fleet
 from claude_gateway_mcp.keepers import Limits
 from claude_gateway_mcp.specs import Spec
+from claude_gateway_mcp.vault import Vault
 
 from claude_gateway import ServerState, ToolCall, ToolResult, ToolServer
 
@@ -87,7 +88,12 @@ class Served:
 
 class Serve(Protocol):
     def __call__(
-        self, entry: Mapping[str, object], *, limits: Limits = ..., wait: str = ...
+        self,
+        entry: Mapping[str, object],
+        *,
+        limits: Limits = ...,
+        wait: str = ...,
+        vault: Vault | None = ...,
     ) -> AbstractAsyncContextManager[Served]: ...
 
 
@@ -102,8 +108,9 @@ async def _serve(
     *,
     limits: Limits = PATIENT,
     wait: str = "available",
+    vault: Vault | None = None,
 ) -> AsyncGenerator[Served]:
-    fleet = Fleet(limits)
+    fleet = Fleet(limits, vault)
     async with fleet.serving(spec_of(entry, folder)) as server:
         served = Served(server, fleet)
         if wait:
