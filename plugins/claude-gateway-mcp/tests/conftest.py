@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,7 +23,7 @@ from claude_gateway_mcp.vault import Vault
 from claude_gateway import ServerState, ToolCall, ToolResult, ToolServer
 
 SERVERS = Path(__file__).parent / "servers"
-SOON = 20.0  # seconds; on a machine that is busy
+SOON = 40.0  # seconds; on a machine that is busy
 PATIENT = Limits(SOON)
 
 
@@ -188,7 +189,7 @@ class Hosted(Protocol):
 class Host:
     """A real server that listens on a port."""
 
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
     port: int
     kind: str
 
@@ -197,23 +198,54 @@ class Host:
         """Where it is reached."""
         return f"http://127.0.0.1:{self.port}/{'sse' if self.kind == 'sse' else 'mcp'}"
 
+    @classmethod
+    def start(cls, kind: str) -> Host:
+        """Start one, and wait until it listens."""
+        command = [sys.executable, str(SERVERS / "real.py"), kind]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        return cls(process, int(process.stdout.readline()), kind)
 
-@asynccontextmanager
-async def _hosted(kind: str) -> AsyncGenerator[Host]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(SERVERS / "real.py"), kind), stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(SOON):
-            yield Host(process, int(await process.stdout.readline()), kind)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+    def end(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[dict[str, Host]]:
+    """Servers that all tests share, which neither change nor end them."""
+    hosts: dict[str, Host] = {}
+    yield hosts
+    for host in hosts.values():
+        host.end()
 
 
 @pytest.fixture
-def hosted() -> Hosted:
-    """Run a real server on a port: `http`, `json`, `stateless` or `sse`."""
-    return _hosted
+def hosted(hosts: dict[str, Host]) -> Hosted:
+    """Use a real server on a port: `http`, `json`, `stateless` or `sse`."""
+
+    @asynccontextmanager
+    async def shared(kind: str) -> AsyncGenerator[Host]:
+        if kind not in hosts:
+            hosts[kind] = await asyncio.to_thread(Host.start, kind)
+        yield hosts[kind]
+
+    return shared
+
+
+@pytest.fixture
+def hosted_alone() -> Hosted:
+    """Run a real server that this test may change or end."""
+
+    @asynccontextmanager
+    async def alone(kind: str) -> AsyncGenerator[Host]:
+        host = await asyncio.to_thread(Host.start, kind)
+        try:
+            yield host
+        finally:
+            host.end()
+
+    return alone

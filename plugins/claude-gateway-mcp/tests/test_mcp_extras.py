@@ -65,11 +65,11 @@ async def test_suggestions_are_made(serve: Serve, hosted: Hosted) -> None:
 
 @pytest.mark.parametrize("modes", [("auto",), ("legacy",)])
 async def test_lists_that_change_are_read_again(
-    serve: Serve, hosted: Hosted, monkeypatch: pytest.MonkeyPatch, modes: tuple[str, ...]
+    serve: Serve, hosted_alone: Hosted, monkeypatch: pytest.MonkeyPatch, modes: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(Keeper, "_all_modes", lambda _: modes)
     monkeypatch.setattr("claude_gateway_mcp.links.STALE", 0.0 if modes == ("legacy",) else 1e9)
-    async with hosted("http") as host, serve({"url": host.url}) as served:
+    async with hosted_alone("http") as host, serve({"url": host.url}) as served:
         server = served.server
         assert isinstance(server, HasResources)
         assert isinstance(server, HasPrompts)
@@ -81,13 +81,13 @@ async def test_lists_that_change_are_read_again(
 
 
 async def test_a_server_that_is_away_has_what_it_had_and_gives_nothing(
-    serve: Serve, hosted: Hosted
+    serve: Serve, hosted_alone: Hosted
 ) -> None:
-    async with hosted("http") as host, serve({"url": host.url}) as served:
+    async with hosted_alone("http") as host, serve({"url": host.url}) as served:
         server = served.server
         assert isinstance(server, HasResources)
         before = await server.resources(ADA)
-        host.process.kill()
+        host.end()
         await served.refused("era")
         await served.becomes("error")
         assert await server.resources(ADA) == before

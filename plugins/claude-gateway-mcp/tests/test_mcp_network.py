@@ -16,7 +16,7 @@ from claude_gateway_mcp.keepers import Keeper, Limits
 from claude_gateway import Progress, ToolCall
 
 if TYPE_CHECKING:
-    from tests.conftest import Host, Hosted, Serve
+    from tests.conftest import Hosted, Serve
 
 MODERN, OLDER = "2026-07-28", "2025-11-25"
 QUICK = 0.05  # seconds
@@ -32,8 +32,8 @@ def older(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("kind", ["http", "json", "stateless"])
-async def test_a_server_of_the_newer_era(serve: Serve, hosted: Hosted, kind: str) -> None:
-    async with hosted(kind) as host, serve({"url": host.url}) as served:
+async def test_a_server_of_the_newer_era(serve: Serve, hosted_alone: Hosted, kind: str) -> None:
+    async with hosted_alone(kind) as host, serve({"url": host.url}) as served:
         assert json.loads(await served.done("add", a=1, b=2)) == {"total": 3}
         assert await served.done("era") == MODERN
         assert served.server.transport == "http"
@@ -43,8 +43,8 @@ async def test_a_server_of_the_newer_era(serve: Serve, hosted: Hosted, kind: str
 
 @pytest.mark.usefixtures("older")
 @pytest.mark.parametrize("kind", ["http", "json"])
-async def test_a_server_of_the_older_era(serve: Serve, hosted: Hosted, kind: str) -> None:
-    async with hosted(kind) as host, serve({"url": host.url}) as served:
+async def test_a_server_of_the_older_era(serve: Serve, hosted_alone: Hosted, kind: str) -> None:
+    async with hosted_alone(kind) as host, serve({"url": host.url}) as served:
         assert await served.done("era") == OLDER
         await served.done("grow", name="grown")
         assert await served.done_soon("grown") == "new"
@@ -52,9 +52,9 @@ async def test_a_server_of_the_older_era(serve: Serve, hosted: Hosted, kind: str
 
 @pytest.mark.parametrize("fields", [{}, {"type": "sse"}])
 async def test_a_server_that_only_knows_the_older_transport(
-    serve: Serve, hosted: Hosted, fields: dict[str, str]
+    serve: Serve, hosted_alone: Hosted, fields: dict[str, str]
 ) -> None:
-    async with hosted("sse") as host, serve({"url": host.url, **fields}) as served:
+    async with hosted_alone("sse") as host, serve({"url": host.url, **fields}) as served:
         assert await served.done("era") == OLDER
         await served.done("grow", name="grown")
         assert await served.done_soon("grown") == "new"
@@ -97,20 +97,15 @@ async def test_t25_a_cancelled_call_ends_within_a_second(
 
 @pytest.mark.parametrize("kind", ["http", "sse"])
 async def test_t34_a_server_that_goes_away_is_named_and_keeps_its_tools_and_comes_back(
-    serve: Serve, hosted: Hosted, kind: str, caplog: pytest.LogCaptureFixture
+    serve: Serve, hosted_alone: Hosted, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with hosted(kind) as host, serve({"url": host.url}) as served:
+    async with hosted_alone(kind) as host, serve({"url": host.url}) as served:
         listed = await served.names()
-        await end(host)
+        host.end()
         assert await served.refused("add", a=1, b=2)
         assert "cannot be reached" in (await served.becomes("error")).reason
         assert await served.names() == listed
         assert "its tools stay listed" in caplog.text
-
-
-async def end(host: Host) -> None:
-    host.process.kill()
-    await host.process.wait()
 
 
 # --- servers that do not behave
