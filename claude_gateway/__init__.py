@@ -29,6 +29,7 @@ from claude_gateway.interfaces import (
     ModelBackend,
     Observer,
     Offer,
+    PluginRoute,
     ReportsHealth,
     ServesUnknown,
     StreamsBatches,
@@ -100,6 +101,7 @@ from claude_gateway.types.tools import (
 from claude_gateway.types.trust import AuditEntry, AuditFilter, Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
+from claude_gateway.types.watching import RequestEnd, StreamEnd, ToolEnd
 from claude_gateway.version import __version__
 from claude_gateway.workspace import Workspace
 
@@ -163,6 +165,7 @@ __all__ = [
     "Pin",
     "Ping",
     "PluginError",
+    "PluginRoute",
     "Price",
     "Principal",
     "Progress",
@@ -176,6 +179,7 @@ __all__ = [
     "Replay",
     "Reply",
     "ReportsHealth",
+    "RequestEnd",
     "Resource",
     "ResourceTemplate",
     "Run",
@@ -192,6 +196,7 @@ __all__ = [
     "SignatureDelta",
     "StorageFull",
     "Store",
+    "StreamEnd",
     "StreamsBatches",
     "Suggestions",
     "SuggestsValues",
@@ -200,6 +205,7 @@ __all__ = [
     "ThinkingDelta",
     "Tool",
     "ToolCall",
+    "ToolEnd",
     "ToolExecution",
     "ToolResult",
     "ToolServer",

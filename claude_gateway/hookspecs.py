@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from claude_gateway.interfaces import Authenticator, HealthCheck, ModelBackend, Observer, Offer
+from claude_gateway.interfaces import (
+    Authenticator,
+    HealthCheck,
+    ModelBackend,
+    Observer,
+    Offer,
+    Routes,
+)
 from claude_gateway.profiles import ClientProfile
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import Store
@@ -66,6 +73,14 @@ def register_client_profiles(settings: Settings) -> Sequence[Offer[ClientProfile
     """Offer profiles: what adapts the requests of an unusual client, and their answers.
 
     The first one that recognises a request has it. An offer's name is the profile's.
+    """
+
+
+@hookspec
+def register_routes(settings: Settings) -> Sequence[Offer[Routes]]:  # type: ignore[empty-body]
+    """Offer endpoints of the plugin's own, as sequences of `PluginRoute`. A path and method that is taken stops the start.
+
+    They are private unless they say otherwise, and appear in `GET /v1` with the others.
     """
 
 

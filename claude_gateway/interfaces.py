@@ -6,10 +6,10 @@ is a Protocol of its own: the core looks for it once, when the offer is opened, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import Event
@@ -19,6 +19,7 @@ from claude_gateway.types.principals import Credential, Principal
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
+from claude_gateway.types.watching import RequestEnd, StreamEnd, ToolEnd
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -124,6 +125,23 @@ class Authenticator(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PluginRoute:
+    """An endpoint of a plugin's own: GET also answers HEAD.
+
+    `handler` takes aiohttp's request and returns its response. Only callers with a credential reach
+    it, unless it is `public`; it is behind everything that guards the gateway's own routes.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Any], Awaitable[Any]]
+    public: bool = False
+
+
+Routes: TypeAlias = Sequence[PluginRoute]
+
+
 class HealthCheck(Protocol):
     """One line of `/health`; the offer's name is the line's name."""
 
@@ -167,3 +185,18 @@ class Observer:
 
     def breaker_changed(self, backend: str, state: str) -> None:
         """Called when a backend's circuit became `open`, `half-open` or `closed`."""
+
+    def request_ended(self, request: RequestEnd) -> None:
+        """Called when an HTTP request is over, whatever it was."""
+
+    def stream_ended(self, stream: StreamEnd) -> None:
+        """Called when a stream of events is over on a connection; its run may go on."""
+
+    def tool_ended(self, call: ToolEnd) -> None:
+        """Called when a call of a tool that the gateway runs is over, well or not."""
+
+    def sessions_counted(self, active: int) -> None:
+        """Called now and then, and soon after a change, with the number of active sessions."""
+
+    def session_ended(self, seconds: float) -> None:
+        """Called when a session is ended or deleted; `seconds` is how long it was there."""

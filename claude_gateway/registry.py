@@ -18,6 +18,7 @@ from claude_gateway.interfaces import (
     ModelBackend,
     Observer,
     Offer,
+    PluginRoute,
     ReportsHealth,
 )
 from claude_gateway.plugins import Plugins, cure
@@ -46,6 +47,7 @@ class Registry:
     store: Store | None = None
     tool_servers: dict[str, ToolServer] = field(default_factory=dict)
     profiles: dict[str, ClientProfile] = field(default_factory=dict)
+    routes: tuple[PluginRoute, ...] = ()
 
 
 @asynccontextmanager
@@ -75,6 +77,7 @@ async def open_registry(
         profiles = cast(
             "dict[str, ClientProfile]", dict(await open_all("register_client_profiles"))
         )
+        routes = await open_all("register_routes")
         for name, check in _backend_checks(backends).items():
             if name in checks:
                 raise PluginError(f"a backend and a health check are both called {name!r}")
@@ -87,6 +90,7 @@ async def open_registry(
             kept,
             tool_servers,
             profiles,
+            tuple(_route(name, route) for name, offered in routes for route in _many(offered)),
         )
 
 
@@ -150,6 +154,16 @@ def _tool_server(name: str, server: object) -> ToolServer:
     if missing:
         raise PluginError(f"the tool server {name!r} is none: it lacks {', '.join(missing)}")
     return cast("ToolServer", server)
+
+
+def _many(offered: object) -> Sequence[object]:
+    return offered if isinstance(offered, Sequence) else (offered,)
+
+
+def _route(name: str, route: object) -> PluginRoute:
+    if not isinstance(route, PluginRoute):
+        raise PluginError(f"the routes {name!r} have one that is no PluginRoute but {route!r:.100}")
+    return route
 
 
 def _backend_checks(backends: Mapping[str, ModelBackend]) -> dict[str, HealthCheck]:

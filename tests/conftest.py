@@ -233,7 +233,9 @@ async def _serving(
         )
         gateway = build_gateway(settings, registry, AccessLog(kept, bool))
         runner = web.AppRunner(
-            create_app(gateway, routes), handler_cancellation=True, shutdown_timeout=0.1
+            create_app(gateway, registry.routes, routes),
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 import pytest
+from aiohttp import web
 from claude_gateway_sqlite import plugin as sqlite
 from click.testing import CliRunner
 
@@ -25,6 +26,7 @@ from claude_gateway import (
     ModelBackend,
     Observer,
     Offer,
+    PluginRoute,
     Principal,
     Run,
     ServerState,
@@ -69,6 +71,16 @@ def opener(thing: T) -> Callable[[], AbstractAsyncContextManager[T]]:
         yield thing
 
     return opened
+
+
+async def who(request: web.Request) -> web.Response:
+    return web.Response(text=f"Hello {request.match_info['name']}")
+
+
+PAGES = [
+    PluginRoute("GET", "/pages/{name}", who),
+    PluginRoute("GET", "/open/{name}", who, public=True),
+]
 
 
 class Diary(Observer):
@@ -157,6 +169,10 @@ class Full:
     @hookimpl
     def register_client_profiles(self, settings: Settings) -> Sequence[Offer[ClientProfile]]:
         return [Offer("toaster", opener(Toaster()))]
+
+    @hookimpl
+    def register_routes(self, settings: Settings) -> Sequence[Offer[Sequence[PluginRoute]]]:
+        return [Offer("pages", opener(PAGES))]
 
     @hookimpl
     def register_commands(self) -> Sequence[click.Command]:
@@ -254,6 +270,49 @@ async def test_hook_register_client_profiles_adapts_the_clients_it_recognises(
         other = await app.ask("PUT", "/toast", headers={"user-agent": "a kettle/1.0"})
     assert (adapted.status, adapted.json["object"]) == (200, "list")
     assert other.status == 404
+
+
+async def test_hook_register_routes_adds_endpoints_that_are_private_unless_they_say_otherwise(
+    serving: Serving, scripted: type[Scripted]
+) -> None:
+    async with serving(Full(scripted()), GATEWAY_AUTH="required") as app:
+        asked = [("/pages/x", "gw-ada"), ("/pages/x", ""), ("/open/x", ""), ("/open/x", "gw-eve")]
+        answers = [
+            await app.ask("GET", path, b"", {"x-api-key": key} if key else {})
+            for path, key in asked
+        ]
+        assert [answer.status for answer in answers] == [200, 401, 200, 200]
+        assert answers[0].body == b"Hello x"
+        assert answers[0].header("x-request-id")
+        assert (await app.ask("HEAD", "/open/x")).status == 200
+        key = {"x-api-key": "gw-ada"}
+        assert (await app.ask("POST", "/open/x", b"", key)).status == 405
+        listed = (await app.ask("GET", "/v1", b"", key)).json["endpoints"]
+        assert "GET /pages/{name}" in listed
+    assert [line["route"] for line in app.lines][:2] == ["/pages/{name}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("route", "why"),
+    [
+        (PluginRoute("GET", "/v1/models/{id}", who), "is taken already"),
+        (PluginRoute("GET", "/pages/{other}", who), "is taken already"),
+        (PluginRoute("get", "/page", who), "needs a method in capitals"),
+        (PluginRoute("GET", "page", who), "needs a method in capitals"),
+        ("GET /page", "is no PluginRoute"),
+    ],
+)
+async def test_hook_register_routes_refuses_what_is_taken_or_no_route(
+    serving: Serving, scripted: type[Scripted], route: PluginRoute, why: str
+) -> None:
+    class Another:
+        @hookimpl
+        def register_routes(self, settings: Settings) -> Sequence[Offer[Sequence[PluginRoute]]]:
+            return [Offer("others", opener([route]))]
+
+    with pytest.raises(PluginError, match=why):
+        async with serving(Full(scripted()), Another()):
+            pass
 
 
 def test_hook_register_commands_adds_to_the_command_line(site: Site) -> None:

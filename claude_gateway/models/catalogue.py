@@ -70,6 +70,10 @@ class Catalogue:
         """Every listed model, in the order of the backends."""
         return [resolved.model for resolved in self._now.served.values()]
 
+    def lists(self, model_id: str) -> bool:
+        """Whether the id is one of those listed, and not one that a backend takes all the same."""
+        return model_id in self._now.served
+
     def aliases_of(self, model_id: str) -> list[str]:
         """Other names that mean this model, sorted."""
         return sorted(alias for alias, target in self._aliases.items() if target == model_id)

@@ -19,10 +19,10 @@ from claude_gateway.engine.telling import stopping, told
 from claude_gateway.errors import Conflict, GatewayError, InternalError, PayloadTooLarge
 from claude_gateway.runs.gathering import Gathering
 from claude_gateway.runs.live_log import LiveLog
-from claude_gateway.runs.outcome import cost_of, final
+from claude_gateway.runs.outcome import final
 from claude_gateway.runs.work import Ending, Keeper, Work, at_rest
 from claude_gateway.types.events import Event, MessageStop
-from claude_gateway.types.runs import Run
+from claude_gateway.types.runs import Run, cost_of
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
 
 log = logging.getLogger(__name__)

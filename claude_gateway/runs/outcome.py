@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from claude_gateway import sse
@@ -80,21 +79,6 @@ def estimated(usage: Usage, message: Mapping[str, object]) -> Usage:
     if not said:
         return usage
     return replace(usage, output_tokens=max(usage.output_tokens, -(-said // BYTES_A_TOKEN)))
-
-
-def cost_of(run: Run, price: Callable[[str, Usage], Decimal | None]) -> Decimal | None:
-    """Return what a run cost: a tier is chosen by the prompt of each call, not by their sum.
-
-    Tokens that were estimated belong to the last call.
-    """
-    if len(run.rounds) <= 1:
-        return price(run.fallback or run.model, run.usage)
-    *before, last = run.rounds
-    counted = sum(used.output_tokens for used in before)
-    calls = [*before, replace(last, output_tokens=run.usage.output_tokens - counted)]
-    costs = [price(run.fallback or run.model, used) for used in calls]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def text_of(content: object) -> str:

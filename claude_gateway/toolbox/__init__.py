@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.errors import NotFound
@@ -24,6 +24,7 @@ from claude_gateway.toolbox.showing import Block, shown
 from claude_gateway.toolbox.slots import Slots
 from claude_gateway.types.health import Health
 from claude_gateway.types.tools import ServerState, ToolCall
+from claude_gateway.types.watching import ToolEnd
 
 __all__ = [
     "Audit",
@@ -40,7 +41,12 @@ __all__ = [
     "Shelf",
     "Toolbox",
     "choices_of",
+    "unheard",
 ]
+
+
+def unheard(_call: ToolEnd) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class Toolbox:
         self.servers = dict(sorted(servers.items()))
         self._limits = limits or Limits()
         self._audit = audit
+        self.tell: Callable[[ToolEnd], None] = unheard  # told of each call that is over
         self._slots = Slots(self._limits.at_once)
         self.extras = Extras(self.servers, self._limits.timeout)
         keeper = pins or MemoryPins()
@@ -162,7 +169,9 @@ class Toolbox:
         try:
             await self._make(course, wire_name, call, choices, timeout)
         finally:
-            took = round((time.monotonic() - clock) * 1000)
+            seconds = time.monotonic() - clock
+            took = round(seconds * 1000)
+            self.tell(course.told(seconds))
             if self._audit is not None and noted is not None:
                 await self._audit.ended(noted, course, took)
         result = course.result

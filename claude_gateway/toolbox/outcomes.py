@@ -11,6 +11,7 @@ from claude_gateway.toolbox.entries import Entry
 from claude_gateway.toolbox.showing import Block
 from claude_gateway.types.resources import ToolExecution
 from claude_gateway.types.tools import ToolCall, ToolResult
+from claude_gateway.types.watching import ToolEnd, ToolOutcome
 
 LONGEST_REASON = 1000  # characters of an error that a list shows
 
@@ -45,6 +46,17 @@ class Course:
     def refuse(self, why: str, *, busy: bool = False) -> None:
         """The tool was not called."""
         self._result, self.refused, self.busy = ToolResult.failed(why), True, busy
+
+    def told(self, seconds: float) -> ToolEnd:
+        """Return what observers are told of it."""
+        outcome: ToolOutcome = "failed" if self.result.is_error else "completed"
+        if self.refused:
+            outcome = "refused"
+        elif not self.over:
+            outcome = "cancelled"
+        if self.entry is None:
+            return ToolEnd("unknown", "unknown", outcome, seconds)
+        return ToolEnd(self.entry.server, self.entry.tool.name, outcome, seconds)
 
 
 @dataclass(frozen=True, slots=True)

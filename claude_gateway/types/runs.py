@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TypeAlias
 
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.usage import NOTHING, Usage
+
+# What a model's tokens cost in US dollars; None when nobody knows.
+PriceOf: TypeAlias = Callable[[str, Usage], Decimal | None]
+
+
+def unpriced(_model: str, _usage: Usage) -> None:
+    """Nobody knows what it costs."""
 
 
 @dataclass(slots=True)
@@ -22,6 +32,8 @@ class Run:
     `forgot_thinking` is set when earlier thinking did not reach the model: it was dropped upstream,
     or left out because upstream rejected it. `parked` is set while a person is asked about its calls: then
     it has ended for its observers, and begins again, with the account it had, when it goes on.
+
+    `listed` is whether `model` is one that the gateway lists; others are names that a client chose.
     """
 
     id: str
@@ -45,3 +57,24 @@ class Run:
     rounds: tuple[Usage, ...] = ()
     forgot_thinking: bool = False
     parked: bool = False
+    listed: bool = True
+    price: PriceOf = field(default=unpriced, repr=False, compare=False)
+
+    def cost(self) -> Decimal | None:
+        """Return what it has cost so far, in US dollars; None when nobody knows."""
+        return cost_of(self, self.price)
+
+
+def cost_of(run: Run, price: PriceOf) -> Decimal | None:
+    """Return what a run cost: a tier is chosen by the prompt of each call, not by their sum.
+
+    Tokens that were estimated belong to the last call.
+    """
+    if len(run.rounds) <= 1:
+        return price(run.fallback or run.model, run.usage)
+    *before, last = run.rounds
+    counted = sum(used.output_tokens for used in before)
+    calls = [*before, replace(last, output_tokens=run.usage.output_tokens - counted)]
+    costs = [price(run.fallback or run.model, used) for used in calls]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None

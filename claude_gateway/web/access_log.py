@@ -60,13 +60,12 @@ def describe(
     who: tuple[Principal | None, Run | None],
 ) -> Line:
     """Say what was asked, by whom, and how it ended."""
-    resource = request.match_info.route.resource
     fields: Line = {
         "level": "info",
         "event": "request",
         "request_id": request_id,
         "method": request.method,
-        "route": resource.canonical if resource else "unknown",
+        "route": route_of(request),
         "status": status,
         "ms": round(seconds * 1000, 2),
     }
@@ -76,6 +75,12 @@ def describe(
     if run is not None:
         _add(fields, run)
     return fields
+
+
+def route_of(request: web.Request) -> str:
+    """Return the template of the route that was resolved."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"
 
 
 def _add(fields: Line, run: Run) -> None:

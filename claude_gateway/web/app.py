@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from claude_gateway.errors import PluginError
+from claude_gateway.interfaces import PluginRoute
 from claude_gateway.web import (
     about,
     approvals,
@@ -32,6 +35,7 @@ from claude_gateway.web.guard import guard, refuse_expectation
 from claude_gateway.web.mcp_server import endpoint as mcp_server
 from claude_gateway.web.trail import trail
 
+METHOD = re.compile("[A-Z]+")
 PUBLIC = RouteRule(public=True)
 NATIVE = RouteRule(overload_status=529)
 OWN_PAGES = RouteRule(foreign_pages=False)
@@ -105,12 +109,17 @@ ROUTES = (
 )
 
 
-def create_app(gateway: Gateway, routes: Sequence[Route] = ROUTES) -> web.Application:
-    """Build the app around a gateway whose parts are open."""
+def create_app(
+    gateway: Gateway, more: Sequence[PluginRoute] = (), routes: Sequence[Route] = ROUTES
+) -> web.Application:
+    """Build the app around a gateway whose parts are open; `more` are routes of plugins'.
+
+    Raises PluginError for one that is taken, or that is no route.
+    """
     # Bodies are bounded in read_json_body, which knows our envelope; this is only the net below.
     app = web.Application(middlewares=[guard], client_max_size=64 * 2**20)
     app[GATEWAY] = gateway
-    for route in routes:
+    for route in (*routes, *with_rules(more, routes)):
         resource = app.router.add_resource(route.path)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         for method in methods:
@@ -118,6 +127,30 @@ def create_app(gateway: Gateway, routes: Sequence[Route] = ROUTES) -> web.Applic
             gateway.rules[added] = route.rule
     app.on_response_prepare.append(_sign)
     return app
+
+
+def with_rules(more: Sequence[PluginRoute], routes: Sequence[Route]) -> list[Route]:
+    """Return routes of plugins' as the gateway's own."""
+    taken = {(route.method, _shape(route.path)) for route in routes}
+    found: list[Route] = []
+    for route in more:
+        where = (route.method, _shape(route.path))
+        if where in taken:
+            raise PluginError(f"a plugin's route {route.method} {route.path} is taken already")
+        if not METHOD.fullmatch(route.method) or not route.path.startswith("/"):
+            raise PluginError(
+                f"a plugin's route {route.method} {route.path} needs a method in capitals and a "
+                "path that begins with /"
+            )
+        taken.add(where)
+        rule = PUBLIC if route.public else GUARDED
+        found.append(Route(route.method, route.path, route.handler, rule))
+    return found
+
+
+def _shape(path: str) -> str:
+    """Return a path without the names of its variables."""
+    return re.sub(r"\{[^}]*\}", "{}", path)
 
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from claude_gateway.access.door import Door
 from claude_gateway.engine import Engine
+from claude_gateway.engine.hearing import Hearing
 from claude_gateway.ids import Ids
 from claude_gateway.loop.limits import Limits as ToolLimits
 from claude_gateway.models.catalogue import Catalogue, Resolved
@@ -70,6 +71,7 @@ class Gateway:
     backends: tuple[str, ...]
     session_count: SessionCount
     toolbox: Toolbox
+    hearing: Hearing
     tool_limits: ToolLimits
     price: Callable[[str, Usage], Decimal | None]
     store: Store | None = None
@@ -112,6 +114,8 @@ def begin_run(request: web.Request, resolved: Resolved, *, stream: bool) -> Run:
         stream=stream,
         started=started,
         deadline=None if seconds is None else started + seconds,
+        listed=gateway.catalogue.lists(resolved.model.id),
+        price=gateway.price,
     )
     request[RUN] = run
     return run

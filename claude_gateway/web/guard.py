@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from claude_gateway.access.door import Arrival
+from claude_gateway.engine.hearing import tell
 from claude_gateway.engine.telling import told
 from claude_gateway.errors import (
     GatewayError,
@@ -24,7 +25,8 @@ from claude_gateway.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
-from claude_gateway.web.access_log import describe
+from claude_gateway.types.watching import RequestEnd
+from claude_gateway.web.access_log import describe, route_of
 from claude_gateway.web.edge import ROUTED
 from claude_gateway.web.gateway import (
     GATEWAY,
@@ -59,10 +61,13 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
     finally:
         gateway.live.discard(task)
+        seconds, routed = time.monotonic() - started, request.get(ROUTED, request)
         if gateway.access_log is not None:
-            seconds, who = time.monotonic() - started, (request.get(PRINCIPAL), request.get(RUN))
-            routed = request.get(ROUTED, request)
+            who = (request.get(PRINCIPAL), request.get(RUN))
             gateway.access_log.write(describe(routed, name, status, seconds, who))
+        if gateway.hearing.requests:
+            end = RequestEnd(request.method, route_of(routed), status, seconds)
+            tell(gateway.hearing.requests, end)
 
 
 async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> web.StreamResponse:

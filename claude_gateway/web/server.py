@@ -25,6 +25,7 @@ from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
+from claude_gateway.engine.hearing import Hearing, tell
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.loop.limits import limits_of
 from claude_gateway.models import overrides
@@ -71,7 +72,10 @@ def build_gateway(
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
     price = partial(_price, catalogue, factors)
-    toolbox = toolbox_of(settings, registry.tool_servers, registry.store)
+    hearing = Hearing(registry.observers)
+    toolbox = toolbox_of(
+        settings, registry.tool_servers, registry.store, partial(tell, hearing.tools)
+    )
     gateway = Gateway(
         settings=settings,
         catalogue=catalogue,
@@ -92,8 +96,9 @@ def build_gateway(
         body_timeout=settings[names.BODY_TIMEOUT],
         demo=demo(settings),
         backends=tuple(registry.backends),
-        session_count=SessionCount(registry.store),
+        session_count=SessionCount(registry.store, partial(tell, hearing.counts)),
         toolbox=toolbox,
+        hearing=hearing,
         tool_limits=limits_of(settings),
         price=price,
         mcp_sessions=Sessions(
@@ -180,7 +185,9 @@ async def serve(
         )
         gateway = build_gateway(settings, registry, access_log)
         # handler_cancellation: a client that leaves must stop the paid stream behind it at once.
-        runner = web.AppRunner(create_app(gateway), handler_cancellation=True, shutdown_timeout=1)
+        runner = web.AppRunner(
+            create_app(gateway, registry.routes), handler_cancellation=True, shutdown_timeout=1
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(at_work(gateway))

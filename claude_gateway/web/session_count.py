@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from claude_gateway.stores import Store
@@ -12,13 +12,28 @@ from claude_gateway.stores import Store
 log = logging.getLogger(__name__)
 
 
+def unheard(_count: int) -> None:
+    """Nobody wants to know."""
+
+
 class SessionCount:
     """The latest count, of everybody's sessions; 0 without a store."""
 
-    def __init__(self, store: Store | None, *, every: float = 15, pause: float = 0.2) -> None:
-        """`every` and `pause` are seconds: between counts, and the least between two of them."""
+    def __init__(
+        self,
+        store: Store | None,
+        tell: Callable[[int], None] = unheard,
+        *,
+        every: float = 15,
+        pause: float = 0.2,
+    ) -> None:
+        """`tell` is told each count.
+
+        `every` and `pause` are seconds: between counts, and the least between two of them.
+        """
         self.latest = 0
         self._store = store
+        self._tell = tell
         self._every = every
         self._pause = pause
         self._changed = asyncio.Event()
@@ -46,6 +61,7 @@ class SessionCount:
             self._changed.clear()
             try:
                 self.latest = await store.count_active_sessions()
+                self._tell(self.latest)
             except Exception:
                 log.exception("the active sessions could not be counted")
             await asyncio.sleep(self._pause)

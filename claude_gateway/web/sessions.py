@@ -13,6 +13,7 @@ from claude_gateway.dialects.resources import sessions
 from claude_gateway.dialects.resources.reading import page
 from claude_gateway.dialects.resources.writing import listed
 from claude_gateway.dialects.session_fields import an_id
+from claude_gateway.engine.hearing import tell
 from claude_gateway.errors import NotFound
 from claude_gateway.types.resources import DEFAULT_PROJECT, Project, Session
 from claude_gateway.web.bodies import read_json_body
@@ -109,18 +110,27 @@ async def changed(request: web.Request, session: Session, changes: dict[str, obj
         }
     if not changes:
         return session
+    was_active = session.status == "active"
     session = await store_of(request).update_session(session.owner, session.id, changes)
     request.app[GATEWAY].session_count.changed()
+    if was_active and session.status != "active":
+        _tell_end(request, session)
     return session
+
+
+def _tell_end(request: web.Request, session: Session) -> None:
+    tell(request.app[GATEWAY].hearing.sessions, time.time() - session.created_at)
 
 
 async def delete_session(request: web.Request) -> web.StreamResponse:
     """Stop a session's turn and forget it. What it has used stays in the figures."""
     store, owner, id_ = store_of(request), owner_of(request), request.match_info["id"]
-    await store.get_session(owner, id_)
+    session = await store.get_session(owner, id_)
     await stop_turn(request.app[GATEWAY], owner, id_, for_good=True)
     await store.delete_session(owner, id_)
     request.app[GATEWAY].session_count.changed()
+    if session.status == "active":
+        _tell_end(request, session)
     return gone(request, id_)
 
 

@@ -12,9 +12,12 @@ from aiohttp import web
 
 from claude_gateway import sse
 from claude_gateway.dialects.encoder import Encoder
+from claude_gateway.engine.hearing import tell
 from claude_gateway.engine.telling import told
 from claude_gateway.profiles import Frames
 from claude_gateway.types.events import Event
+from claude_gateway.types.watching import StreamEnd
+from claude_gateway.web.access_log import route_of
 from claude_gateway.web.adapted import ADAPTED, Adapted
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
 
@@ -30,7 +33,9 @@ class EventStream:
     """A response that is committed by its first bytes: until then an error is still a status."""
 
     def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
-        self.last_write = time.monotonic()
+        self.last_write = self._began = time.monotonic()
+        self._writes = self._size = 0
+        self._longest_gap = 0.0
         self._request = request
         self._response = _Response(headers=sse.HEADERS)
         self._headers = headers
@@ -42,8 +47,21 @@ class EventStream:
         """Write; waits only while the client is far behind."""
         if not self.committed:
             await self._commit()
-        self.last_write = time.monotonic()
+        now = time.monotonic()
+        if self._writes and now - self.last_write > self._longest_gap:
+            self._longest_gap = now - self.last_write
+        self.last_write = now
+        self._writes += 1
+        self._size += len(data)
         await self._response.write(data)
+
+    def over(self) -> None:
+        """Tell those who want to know; called once, however it ended."""
+        those = self._request.app[GATEWAY].hearing.streams
+        if those and self._writes:
+            seconds = time.monotonic() - self._began
+            figures = (seconds, self._writes, self._size, self._longest_gap)
+            tell(those, StreamEnd(route_of(self._request), *figures))
 
     async def beat(self) -> None:
         """Write a comment. A client that has left is noticed elsewhere."""
@@ -129,6 +147,7 @@ async def stream_reply(
         await stream.send(last)
     finally:
         gateway.pulse.forget(stream)
+        stream.over()
     return await stream.end()
 
 

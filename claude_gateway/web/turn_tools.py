@@ -13,10 +13,9 @@ from claude_gateway.dialects.visible import Owned
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.loop.telling import usage_of
-from claude_gateway.runs.outcome import cost_of
 from claude_gateway.toolbox import Choice, Entry, Toolbox, choices_of
 from claude_gateway.types.resources import DEFAULT_PROJECT, Session
-from claude_gateway.types.runs import Run
+from claude_gateway.types.runs import Run, cost_of
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.looping import Scope, rounds_of

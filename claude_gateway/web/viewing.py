@@ -136,3 +136,4 @@ async def watched(
         await stream.send(fail(error, request[REQUEST_ID]))
     finally:
         gateway.pulse.forget(stream)
+        stream.over()

@@ -6,7 +6,8 @@ import json
 from decimal import Decimal
 
 from claude_gateway import OWNER, Run, Usage
-from claude_gateway.runs.outcome import answer, cost_of, estimated
+from claude_gateway.runs.outcome import answer, estimated
+from claude_gateway.types.runs import cost_of
 
 
 def run(**fields: object) -> Run:

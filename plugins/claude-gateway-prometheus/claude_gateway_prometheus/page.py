@@ -1,0 +1,25 @@
+"""The page that Prometheus reads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_async.aio import time
+from prometheus_client import Histogram
+from prometheus_client.exposition import choose_encoder
+
+from claude_gateway_prometheus.meters import Meters
+
+
+def page_of(meters: Meters) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return a handler that shows these meters, in the format that the reader asks for."""
+    reading = Histogram("metrics_page_seconds", "Time to write this page", registry=meters.registry)
+
+    @time(reading)
+    async def show(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        body = encode(meters.registry)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    return show
