@@ -16,14 +16,16 @@ FIELD, INSIDE = "mcp", "mcp."
 class AskedTools:
     """Ids of servers and names of tools, on the wire or their server's; None does not narrow.
 
-    `audited` keeps the arguments of calls in the audit log. `approval` is how often a person shall be asked
-    about calls, if not more often anyway.
+    `audited` keeps the arguments of calls in the audit log, `profile` names a set of tools that the
+    operator has made. `approval` is how often a person shall be asked about calls, if not more often
+    anyway.
     """
 
     servers: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
     audited: bool = False
     approval: Approval = "never"
+    profile: str | None = None
 
 
 def asked_tools(fields: Mapping[str, object]) -> AskedTools | None:
@@ -33,4 +35,5 @@ def asked_tools(fields: Mapping[str, object]) -> AskedTools | None:
         return None
     audited = bool(optional(said, "audit_log", bool, INSIDE))
     servers, tools = names(said, "enabled_servers", INSIDE), names(said, "enabled_tools", INSIDE)
-    return AskedTools(servers, tools, audited, approval(said, INSIDE))
+    profile = optional(said, "profile", str, INSIDE)
+    return AskedTools(servers, tools, audited, approval(said, INSIDE), profile)

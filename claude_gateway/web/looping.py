@@ -13,10 +13,10 @@ from claude_gateway.loop.limits import Meter
 from claude_gateway.loop.making import Making
 from claude_gateway.loop.memory import Memory, NoMemory, SessionMemory
 from claude_gateway.loop.rounds import ToolRounds
-from claude_gateway.runs.outcome import cost_of
 from claude_gateway.toolbox import Choice, Entry
 from claude_gateway.types.approvals import Approval
 from claude_gateway.types.resources import DEFAULT_PROJECT, Session
+from claude_gateway.types.runs import cost_of
 from claude_gateway.types.tools import ToolCall
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.keeping import no_store, project_in

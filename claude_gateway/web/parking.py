@@ -24,6 +24,7 @@ from claude_gateway.runs.gathering import Gathering
 from claude_gateway.runs.kept import Kept
 from claude_gateway.runs.work import Work
 from claude_gateway.toolbox import Choice, Entry
+from claude_gateway.toolbox.choices import Globs
 from claude_gateway.types.approvals import Parked
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.rawjson import RawJson
@@ -148,16 +149,24 @@ def _scope(scope: Scope) -> dict[str, object]:
 
 
 def _restored_scope(owner: str, state: Mapping[str, Any]) -> Scope:
-    choices = tuple(Choice.of(*names) for names in state["choices"])
+    choices = tuple(Choice(_chosen(s), _chosen(t)) for s, t in state["choices"])
     return Scope(owner, **{**state, "choices": choices, "parks": True})
 
 
-def _names(chosen: Container[str] | None) -> list[str] | None:
+def _names(chosen: Container[str] | None) -> object:
     if chosen is None:
         return None
+    if isinstance(chosen, Globs):
+        return {"patterns": [*chosen.patterns]}
     if not isinstance(chosen, frozenset):
         raise TypeError(f"{type(chosen).__name__} is no choice of names that could be kept")
     return sorted(chosen)
+
+
+def _chosen(names: Any) -> Container[str] | None:
+    if isinstance(names, Mapping):
+        return Globs(tuple(names["patterns"]))
+    return None if names is None else frozenset(names)
 
 
 def _entry(kept_tool: list[Any]) -> tuple[str, Entry]:

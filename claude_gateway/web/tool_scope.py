@@ -53,14 +53,14 @@ async def scope_of(request: web.Request, where: AskedWhere) -> Scope:
     return Scope(request, session, call, choices_of(request[PRINCIPAL], session, *asked))
 
 
-def chosen(request: web.Request, profile: str | None) -> tuple[Choice, ...]:
+def chosen(request: web.Request, profile: str | None, path: str = "profile") -> tuple[Choice, ...]:
     """Return what a profile lets be used, and nothing where none is named. Raises InvalidRequest."""
     if profile is None:
         return ()
     known = request.app[GATEWAY].toolbox.profiles
     if profile not in known:
         names = ", ".join(known) or "none"
-        wrong("profile", f"must be one of those that there are ({names}), not {profile[:50]!r}")
+        wrong(path, f"must be one of those that there are ({names}), not {profile[:50]!r}")
     return (known[profile].choice,)
 
 

@@ -19,6 +19,7 @@ from claude_gateway.types.runs import Run, cost_of
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.looping import Scope, rounds_of
+from claude_gateway.web.tool_scope import chosen
 
 EVENTS = "x-gateway-events"
 CANNOT_WAIT = (
@@ -54,7 +55,7 @@ class TurnTools:
         session = self._session
         return Scope(
             owner_of(self._request),
-            choices_of(self._request[PRINCIPAL], None, _choice(self._asked)),
+            choices_of(self._request[PRINCIPAL], None, *_choices(self._request, self._asked)),
             session.id if session else None,
             session.project_id if session else DEFAULT_PROJECT,
             self._asked.audited,
@@ -91,7 +92,7 @@ async def turn_tools(
     own = choices_of(principal)
     entries = await toolbox.entries(*own)
     _check(toolbox, asked, own, entries)
-    choices = choices_of(principal, session, _choice(asked))
+    choices = choices_of(principal, session, *_choices(request, asked))
     entries = [entry for entry in entries if all(choice.allows(entry) for choice in choices)]
     return TurnTools(request, entries, asked, session)
 
@@ -116,8 +117,9 @@ def report(request: web.Request, run: Run) -> dict[str, object]:
     return usage_of(run, cost_so_far(request, run))
 
 
-def _choice(asked: AskedTools) -> Choice:
-    return Choice.of(asked.servers, asked.tools)
+def _choices(request: web.Request, asked: AskedTools) -> tuple[Choice, ...]:
+    named = chosen(request, asked.profile, f"{INSIDE}profile")
+    return (Choice.of(asked.servers, asked.tools), *named)
 
 
 def _has_chosen(session: Session | None) -> bool:

@@ -17,8 +17,7 @@ from claude_gateway.dialects.openai.endings import session_usage
 from claude_gateway.dialects.openai.stream import ChatStream, Extras
 from claude_gateway.dialects.visible import NOBODYS, Owned
 from claude_gateway.loop.telling import usage_of
-from claude_gateway.runs.outcome import cost_of
-from claude_gateway.types.runs import Run
+from claude_gateway.types.runs import Run, cost_of
 from claude_gateway.web.gateway import Gateway
 
 
