@@ -25,7 +25,7 @@ from claude_gateway.plugins import Plugins, cure
 from claude_gateway.profiles import ClientProfile
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
-from claude_gateway.tool_servers import ToolServer
+from claude_gateway.tool_servers import OWN_ID, ToolServer
 from claude_gateway.types.health import Health
 
 T = TypeVar("T")
@@ -150,6 +150,8 @@ def _tool_server(name: str, server: object) -> ToolServer:
             f"the tool server {name!r} needs another name: 1 to 64 letters, digits, dots, "
             "underscores and hyphens, the first a letter or digit"
         )
+    if name == OWN_ID:
+        raise PluginError(f"no tool server can be called {OWN_ID!r}: that is the gateway itself")
     missing = [part for part in SERVER_PARTS if not hasattr(server, part)]
     if missing:
         raise PluginError(f"the tool server {name!r} is none: it lacks {', '.join(missing)}")

@@ -12,6 +12,8 @@ from claude_gateway.types.prompts import Prompt, PromptResult, Suggestions, Unfi
 from claude_gateway.types.server_resources import Caller, Resource, ResourceTemplate
 from claude_gateway.types.tools import ServerState, Tool, ToolCall, ToolResult
 
+OWN_ID = "gateway"  # in names of tools: what the gateway itself offers to models
+
 
 class ToolServer(Protocol):
     """Serves tools. Its id, which clients choose it by, is the name of its offer.

@@ -232,6 +232,10 @@ async def test_a_tool_server_with_a_name_that_fits_no_url_is_refused(name: str) 
     assert "needs another name" in await refusal(Plugin(tools={name: Tools()}))
 
 
+async def test_no_tool_server_is_called_as_the_gateway_is_to_models() -> None:
+    assert "that is the gateway itself" in await refusal(Plugin(tools={"gateway": Tools()}))
+
+
 async def test_what_is_no_tool_server_is_told_what_it_lacks() -> None:
     said = await refusal(Plugin(tools={"x": Anything()}))
     assert "it lacks title, description, transport, state, tools, call" in said

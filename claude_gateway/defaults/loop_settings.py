@@ -36,6 +36,14 @@ TOOL_REPEATS = Setting(
     "How often one turn may call the same tool with the same arguments.",
     SECTION,
 )
+TOOL_SEARCH = Setting(
+    "GATEWAY_TOOL_SEARCH_ABOVE",
+    whole(0, 1_000_000),
+    64,
+    "How many tools a model is told of; of more it is told nothing but how to find and call them. 0: "
+    "always of all.",
+    SECTION,
+)
 
 APPROVAL_TIME = Setting(
     "GATEWAY_APPROVAL_SECONDS",
@@ -51,4 +59,5 @@ ALL: tuple[Setting[object], ...] = (
     TOOL_BUDGET,
     TOOL_REPEATS,
     APPROVAL_TIME,
+    TOOL_SEARCH,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from claude_gateway import sse
 from claude_gateway.errors import NotFound
-from claude_gateway.loop.asked import Asked
+from claude_gateway.loop.asking import Asked
 from claude_gateway.toolbox import Choice, Entry, Toolbox
 from claude_gateway.toolbox.choices import session_choice
 from claude_gateway.types.approvals import Approval, AskedCall, strictest

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from claude_gateway.conversations.tool_calls import KeptCalls
 from claude_gateway.errors import GatewayError
 from claude_gateway.loop.approving import Approving
-from claude_gateway.loop.asked import Asked
+from claude_gateway.loop.asking import Asked, refused
+from claude_gateway.loop.finding import stands_in, stood_in
 from claude_gateway.toolbox import Choice, Outcome, Toolbox
-from claude_gateway.types.tools import ToolCall, ToolResult
+from claude_gateway.toolbox.choices import session_choice
+from claude_gateway.types.tools import ToolCall
+
+NOT_THIS_WAY = "This call was not made: it needs a person's approval, and a call of call_tools cannot wait for one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,30 @@ class Making:
     async def make(self, asked: Asked) -> Outcome:
         """Make one call. Whatever goes wrong is a result that the model can read."""
         try:
+            if stands_in(asked.entry):
+                return await self._stood_in(asked)
             return await self._made(asked)
         except GatewayError as exc:  # it could not be kept, so it was not made
             why = f"The call was not made: {exc.message}"
             return refused(asked, why)
+
+    async def _stood_in(self, asked: Asked) -> Outcome:
+        """Find or call tools that the model was not told of, whatever there is of them now."""
+        began, clock = time.time(), time.monotonic()
+        session = await self.approving.session()
+        own = () if session is None else (session_choice(session),)
+        entries = await self.toolbox.entries(*self.choices, *own)
+        hidden = {entry.wire_name: entry for entry in entries}
+        result = await stood_in(asked, hidden, self._found)
+        took = round((time.monotonic() - clock) * 1000)
+        name, blocks = asked.entry.wire_name, self.toolbox.shown(result)
+        return Outcome(name, result, blocks, began, took, asked.entry)
+
+    async def _found(self, asked: Asked) -> Outcome:
+        """Make a call inside another one, which cannot wait for anybody."""
+        if await self.approving.needed([asked]):
+            return refused(asked, NOT_THIS_WAY)
+        return await self.make(asked)
 
     async def _made(self, asked: Asked) -> Outcome:
         call = replace(
@@ -52,13 +77,3 @@ class Making:
         return await self.toolbox.call(
             asked.entry.wire_name, call, *self.choices, timeout=asked.seconds
         )
-
-
-def refused(asked: Asked, why: str) -> Outcome:
-    """Return what a call gives that is not made; `why` is a sentence."""
-    return unmade(asked.entry.wire_name, why)
-
-
-def unmade(name: str, why: str) -> Outcome:
-    """Return what the call of a tool gives that is not made."""
-    return Outcome(name, ToolResult.failed(why), [{"type": "text", "text": why}], 0.0, 0)

@@ -19,10 +19,10 @@ from claude_gateway.engine.pauses import PAUSES
 from claude_gateway.engine.rounds import Block, Turn
 from claude_gateway.engine.tally import mapping
 from claude_gateway.loop.approving import EXPIRED, NOBODY
-from claude_gateway.loop.asked import Asked
+from claude_gateway.loop.asking import Asked, refused, unmade
 from claude_gateway.loop.caching import moved_on
 from claude_gateway.loop.limits import Meter
-from claude_gateway.loop.making import Making, refused, unmade
+from claude_gateway.loop.making import Making
 from claude_gateway.loop.memory import Memory
 from claude_gateway.loop.telling import called, came, gave, text_of, usage_of
 from claude_gateway.toolbox import Entry, Outcome

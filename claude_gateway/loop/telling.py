@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 
 from claude_gateway.dialects.resources.writing import moment
-from claude_gateway.loop.asked import Asked
+from claude_gateway.loop.asking import Asked
 from claude_gateway.toolbox import Outcome
 from claude_gateway.types.approvals import AskedCall
 from claude_gateway.types.events import Activity

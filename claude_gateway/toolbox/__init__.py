@@ -23,7 +23,7 @@ from claude_gateway.toolbox.shelves import Shelf, state_of
 from claude_gateway.toolbox.showing import Block, shown
 from claude_gateway.toolbox.slots import Slots
 from claude_gateway.types.health import Health
-from claude_gateway.types.tools import ServerState, ToolCall
+from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
 from claude_gateway.types.watching import ToolEnd
 
 __all__ = [
@@ -178,7 +178,7 @@ class Toolbox:
         return Outcome(
             wire_name,
             result,
-            shown(result, self._limits.shown),
+            self.shown(result),
             began,
             took,
             course.entry,
@@ -204,6 +204,10 @@ class Toolbox:
                 return
             seconds = min(timeout or self._limits.timeout, self._limits.timeout)
             course.end(await called(self.servers[entry.server], entry, call, seconds))
+
+    def shown(self, result: ToolResult) -> list[Block]:
+        """Return what a model is given of a result."""
+        return shown(result, self._limits.shown)
 
     def _server(self, server_id: str) -> ToolServer:
         server = self.servers.get(server_id)

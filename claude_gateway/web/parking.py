@@ -17,12 +17,14 @@ from claude_gateway import sse
 from claude_gateway.backends import Backend
 from claude_gateway.engine.replaying import kept, replayed, restored
 from claude_gateway.errors import NotFound, Unavailable
+from claude_gateway.loop.finding import stand_ins
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.loop.telling import waits_for
 from claude_gateway.runs.deciding import Revived
 from claude_gateway.runs.gathering import Gathering
 from claude_gateway.runs.kept import Kept
 from claude_gateway.runs.work import Work
+from claude_gateway.tool_servers import OWN_ID
 from claude_gateway.toolbox import Choice, Entry
 from claude_gateway.toolbox.choices import Globs
 from claude_gateway.types.approvals import Parked
@@ -172,6 +174,8 @@ def _chosen(names: Any) -> Container[str] | None:
 def _entry(kept_tool: list[Any]) -> tuple[str, Entry]:
     """Return what is known of a tool; whether it is still there is asked when it is called."""
     server, name, tool, approval, digest = kept_tool
+    if server == OWN_ID:
+        return name, next(entry for entry in stand_ins() if entry.wire_name == name)
     return name, Entry(server, name, Tool(tool, "", {}, approval=approval), {}, digest)
 
 

@@ -7,10 +7,12 @@ from decimal import Decimal
 
 from aiohttp import web
 
+from claude_gateway.defaults.loop_settings import TOOL_SEARCH
 from claude_gateway.dialects.fields import wrong
 from claude_gateway.dialects.tool_fields import INSIDE, AskedTools, asked_tools
 from claude_gateway.dialects.visible import Owned
 from claude_gateway.errors import InvalidRequest
+from claude_gateway.loop.finding import stand_ins
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.loop.telling import usage_of
 from claude_gateway.toolbox import Choice, Entry, Toolbox, choices_of
@@ -37,10 +39,16 @@ class TurnTools:
         entries: Sequence[Entry],
         asked: AskedTools,
         session: Session | None,
+        *,
+        hide: bool = False,
     ) -> None:
-        """`asked` is the request's choice; the session, as it will be stored, has its own."""
-        self.definitions = [entry.definition for entry in entries]
-        self._entries = {entry.wire_name: entry for entry in entries}
+        """`asked` is the request's choice; the session, as it will be stored, has its own.
+
+        `hide` tells models only how to find the tools, but for those that a person is asked about.
+        """
+        offered = [*stand_ins(), *filter(_waits, entries)] if hide else entries
+        self.definitions = [entry.definition for entry in offered]
+        self._entries = {entry.wire_name: entry for entry in offered}
         self._request = request
         self._asked = asked
         self._session = session
@@ -94,7 +102,11 @@ async def turn_tools(
     _check(toolbox, asked, own, entries)
     choices = choices_of(principal, session, *_choices(request, asked))
     entries = [entry for entry in entries if all(choice.allows(entry) for choice in choices)]
-    return TurnTools(request, entries, asked, session)
+    above = request.app[GATEWAY].settings[TOOL_SEARCH]
+    names = {entry.wire_name for entry in entries}
+    hide = 0 < above < len(entries) and _named(fields.get("tool_choice")) not in names
+    hide = hide and _nobody_is_asked(asked, session)
+    return TurnTools(request, entries, asked, session, hide=hide)
 
 
 def wants_events(request: web.Request, *, asked: bool = False) -> bool:
@@ -115,6 +127,23 @@ def cost_so_far(request: web.Request, run: Run) -> Decimal | None:
 def report(request: web.Request, run: Run) -> dict[str, object]:
     """Say what a turn has used and cost so far."""
     return usage_of(run, cost_so_far(request, run))
+
+
+def _named(choice: object) -> object:
+    """Return the name of the tool that a `tool_choice` demands, in any dialect."""
+    if not isinstance(choice, dict):
+        return None
+    inner = choice.get("function")
+    return inner.get("name") if isinstance(inner, dict) else choice.get("name")
+
+
+def _waits(entry: Entry) -> bool:
+    """Whether a person is asked about a tool: what parks a turn is called by itself."""
+    return entry.tool.approval != "never"
+
+
+def _nobody_is_asked(asked: AskedTools, session: Session | None) -> bool:
+    return asked.approval == "never" and (session is None or session.approval == "never")
 
 
 def _choices(request: web.Request, asked: AskedTools) -> tuple[Choice, ...]:
