@@ -11,11 +11,12 @@ import pytest
 import pytest_asyncio
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess
-from claude_gateway.testing.raw import ask, refused
+from claude_gateway.testing.raw import Response, ask, refused
 from claude_gateway.testing.upstream import answering
 from claude_gateway.testing.wire import text, tool_use
 from tests.cli.test_mcp_approve import MOODY
 from tests.conftest import Site
+from tests.wire.mcp.conftest import BOTH, standing_alone
 from tests.wire.tool_turns import MESSAGES, calling, chat, get, installed, results, turns, workspace
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -68,6 +69,22 @@ async def test_s9_a_profile_chooses_the_tools_of_a_turn_in_one_word(
     assert (await ask(trusted.port, "POST", MESSAGES, body)).status == 200
     asked = [offered(turn) for turn in await turns(upstream, 4)]
     assert asked == [["gate__echo"], [], ["gate__echo"], ["gate__echo"]]
+
+
+async def test_s9_a_profile_chooses_what_is_at_the_mcp_endpoint(trusted: GatewayProcess) -> None:
+    async def listed(profile: str) -> Response:
+        body, headers = standing_alone("tools/list")
+        path = f"/mcp?profile={profile}"
+        return await ask(trusted.port, "POST", path, body, {**BOTH, **headers})
+
+    names = [tool["name"] for tool in (await listed("speaking")).json["result"]["tools"]]
+    assert names == ["gate__echo"]
+    assert len((await listed("")).json["result"]["tools"]) > 6
+    unknown = await listed("none")
+    assert (unknown.status, "profile" in unknown.body.decode()) == (400, True)
+    body, headers = standing_alone("tools/call", name="gate__report", arguments={})
+    outside = await ask(trusted.port, "POST", "/mcp?profile=speaking", body, {**BOTH, **headers})
+    assert "error" in outside.json
 
 
 async def test_a_profile_that_is_not_there_is_named(

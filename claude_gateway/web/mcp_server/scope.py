@@ -14,6 +14,7 @@ from claude_gateway.types.resources import DEFAULT_PROJECT
 from claude_gateway.types.server_resources import Caller
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import project_path
+from claude_gateway.web.tool_scope import chosen
 
 MOST_SERVERS = 100  # named in a URL
 
@@ -32,7 +33,9 @@ async def scope_of(request: web.Request) -> Scope:
     """Read it. Raises NotFound for a server or project that the caller does not have."""
     toolbox, principal = request.app[GATEWAY].toolbox, request[PRINCIPAL]
     only, named = request.match_info.get("server_id"), _servers(request)
-    choices = choices_of(principal, None, *([] if named is None else [Choice.of(named, None)]))
+    asked = chosen(request, request.query.get("profile") or None)
+    asked += () if named is None else (Choice.of(named, None),)
+    choices = choices_of(principal, None, *asked)
     for server in named or ():
         toolbox.check_reach(server, *choices)
     project = an_id({"project_id": _project(request)}, "project_id")
