@@ -79,7 +79,7 @@ class Meters:
         self.going_on = Gauge("runs_in_progress", "Turns that go on", registry=registry)
         self.runs = Counter(
             "runs",
-            "Turns that are over: completed, failed or cancelled",
+            "Turns that are over: completed, failed or cancelled; and parked, that wait for a person",
             ["model", "state"],
             registry=registry,
         )

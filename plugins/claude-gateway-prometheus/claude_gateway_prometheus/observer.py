@@ -59,6 +59,9 @@ class Counting(Observer):
     def run_ended(self, run: Run) -> None:
         meters, model = self._meters, _model(run)
         meters.going_on.dec()
+        if run.parked:  # it waits for a person, and ends again when it has gone on
+            meters.runs.labels(model, "parked").inc()
+            return
         state = "completed" if run.error is None else "failed"
         meters.runs.labels(model, CANCELLED if run.error == CANCELLED else state).inc()
         if run.ended is not None:
