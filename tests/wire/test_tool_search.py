@@ -30,20 +30,21 @@ from tests.wire.tool_turns import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TWO = ["gateway__call_tools", "gateway__search_tools"]
+ASKED_ABOUT = ["gate__careful", "gate__guarded"]  # what a person is asked about is never hidden
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def crowded(
     fake: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[GatewayProcess]:
-    """A gateway that tells a model of seven tools at most; it has more."""
+    """A gateway that tells a model of nine tools at most; it has more."""
     folder: Path = tmp_path_factory.mktemp("crowded")
     env = {
         "ANTHROPIC_API_KEY": "sk-ant-api03-CANARY-upstream",
         "ANTHROPIC_BASE_URL": fake.url,
         "GATEWAY_MAX_RETRIES": "0",
         "GATEWAY_BREAKER_FAILURES": "0",
-        "GATEWAY_TOOL_SEARCH_ABOVE": "7",
+        "GATEWAY_TOOL_SEARCH_ABOVE": "9",
         **installed(folder),
     }
     async with GatewayProcess(env) as gateway:
@@ -78,7 +79,7 @@ async def test_a_model_finds_a_tool_and_calls_it_with_tools_that_stay_the_same(
     answer = await chat(crowded, mcp={}, stream=True, **where)
     assert said(answer.body) == "Done."
     asked = await turns(upstream, 3)
-    assert [offered(turn) for turn in asked] == [TWO, TWO, TWO]
+    assert [offered(turn) for turn in asked] == [[*TWO, *ASKED_ABOUT]] * 3
     assert asked[0].json["tools"] == asked[2].json["tools"]
     (searched,) = results(asked[1])
     first = json.loads(searched["content"][0]["text"])[0]
@@ -111,11 +112,33 @@ async def test_so_few_are_told_as_they_are(
     forced = {"type": "function", "function": {"name": "gate__echo"}}
     await chat(crowded, mcp={}, tool_choice=forced, model="claude-haiku-4-5")
     few, named = await turns(upstream, 2)
-    assert offered(few) == [
-        f"gate__{name}" for name in ("echo", "fail", "long", "meet", "report", "wait")
-    ]
-    assert len(offered(named)) > 7
+    names = ("careful", "echo", "fail", "guarded", "long", "meet", "report", "wait")
+    assert offered(few) == [f"gate__{name}" for name in names]
+    assert len(offered(named)) > 9
     assert named.json["tool_choice"]["name"] == "gate__echo"
+
+
+async def test_s12_a_search_is_no_way_around_a_persons_approval(
+    crowded: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    upstream.script(
+        answering(calls(("gate__careful", {"name": "around"})), stop_reason="tool_use"),
+        answering(text("Done.")),
+    )
+    await chat(crowded, mcp={}, session_id="around")
+    _, second = await turns(upstream, 2)
+    (result,) = results(second)
+    assert "needs a person's approval" in result["content"][1]["text"]
+    assert not (crowded.folder / "workspace/around.lines").exists()
+
+
+async def test_where_a_person_is_asked_about_everything_nothing_is_hidden(
+    crowded: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    await chat(crowded, mcp={"approval": "ask"}, session_id="everything")
+    (only,) = await turns(upstream, 1)
+    assert len(offered(only)) > 9
+    assert not set(TWO) & set(offered(only))
 
 
 async def test_s9_what_a_turn_may_not_use_is_neither_found_nor_called(
@@ -128,7 +151,7 @@ async def test_s9_what_a_turn_may_not_use_is_neither_found_nor_called(
     )
     every = (await get(crowded, "/v1/mcp/tools"))["tools"]
     allowed = [tool["wire_name"] for tool in every if tool["name"] != "echo"]
-    assert len(allowed) > 7
+    assert len(allowed) > 9
     await chat(crowded, mcp={"enabled_tools": allowed})
     _, second, third = await turns(upstream, 3)
     names = [tool["name"] for tool in json.loads(results(second)[0]["content"][0]["text"])]
@@ -155,7 +178,7 @@ async def test_native_clients_see_one_answer(
     }
     answer = await ask(crowded.port, "POST", MESSAGES, body)
     assert answer.json["content"] == [{"type": "text", "text": "Done."}]
-    assert [offered(turn) for turn in await turns(upstream, 3)] == [TWO, TWO, TWO]
+    assert [offered(turn) for turn in await turns(upstream, 3)] == [[*TWO, *ASKED_ABOUT]] * 3
 
 
 async def test_a_client_that_asks_for_it_sees_what_is_searched_and_called(
