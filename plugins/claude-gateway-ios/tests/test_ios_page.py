@@ -102,15 +102,16 @@ class Client:
 async def test_t28_its_client_says_everything_once_whenever_the_connection_breaks(
     gateway: GatewayProcess, upstream: FakeAnthropic
 ) -> None:
-    go_on = asyncio.Event()
+    go_on, to_the_end = asyncio.Event(), asyncio.Event()
     frames = text_stream("To", " the", " sea", ", of", " course")
-    upstream.script(Stream([*frames[:5], go_on, *frames[5:]]))
+    upstream.script(Stream([*frames[:5], go_on, *frames[5:-4], to_the_end, *frames[-4:]]))
     client = Client(gateway.port, "gw-CANARY-ios", str(uuid4()))
     first = client.request
     assert not await client.listen("To")
     go_on.set()
     client.request = first  # as if it had not heard which run it was
     assert not await client.listen("sea")
+    to_the_end.set()
     assert await client.listen()
     assert "".join(client.pieces) == "To the sea, of course"
     assert len(upstream.turns) == 1
