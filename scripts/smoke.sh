@@ -39,6 +39,10 @@ endpoints=$BODY
 try 200,204 OPTIONS /v1/models 'Access-Control-Allow-Origin: ' '' -H 'Origin: http://localhost:3000' \
     -H 'Access-Control-Request-Method: GET'
 
+if [[ $endpoints == *'"GET /metrics"'* ]]; then
+    try 200 GET /metrics 'api_requests_total'
+fi
+
 printf 'Models\n'
 try 200 GET /v1/models '"object":"list"'
 try 200 GET /v1/models '"has_more":' '' -H 'anthropic-version: 2023-06-01'
