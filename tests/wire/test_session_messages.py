@@ -134,14 +134,20 @@ async def test_a_very_long_message_is_kept_whole(caller: Caller) -> None:
 async def test_tools_are_chosen_and_choices_taken_back(caller: Caller, method: str) -> None:
     session = await caller.post(SESSIONS, enabled_servers=["files"])
     path = f"{SESSIONS}/{session['id']}/tools"
-    nothing = {"enabled_tools": None, "enabled_servers": ["files"], "audit_log": False}
+    nothing = {
+        "enabled_tools": None,
+        "enabled_servers": ["files"],
+        "audit_log": False,
+        "approval": "never",
+    }
     executions = {"executions": [], "total": 0, "limit": 100, "offset": 0}
     assert await caller.get(path) == {"session_id": session["id"], **nothing, **executions}
     chosen = await caller.ask(method, path, {"tools": ["read_file"], "priority": 5})
     assert chosen.status == 200
     assert chosen.json == {"session_id": session["id"], **nothing, "enabled_tools": ["read_file"]}
     more: dict[str, object] = {"enabled_tools": [], "enabled_servers": None, "audit_log": True}
-    assert (await caller.ask(method, path, more)).json == {"session_id": session["id"], **more}
+    answer = await caller.ask(method, path, more)
+    assert answer.json == {"session_id": session["id"], **more, "approval": "never"}
     assert (await caller.get(path))["enabled_tools"] == []
     refused(await caller.ask(method, path, {"tools": "all"}), 400, param="tools")
 
