@@ -49,10 +49,9 @@ class Keeper:
         self._wanted = asyncio.Event()
         self._bound: asyncio.Timeout | None = None
         self._leaving = asyncio.Event()
-        self._failures = 0
-        self._seen = False
+        self._seen = self._closing = False
         self._modes: tuple[str, ...] = self._all_modes()
-        self._calls = 0
+        self._failures = self._calls = 0
         self._used = 0.0
 
     # --- for those who call
@@ -93,7 +92,8 @@ class Keeper:
         self._settled.set()
         if self._bound is not None:
             now = asyncio.get_running_loop().time()
-            self._bound.reschedule(now if self._link is None else now + CLOSING)
+            starting = self._link is None and not self._closing
+            self._bound.reschedule(now if starting else now + CLOSING)
         if self._link is not None:
             self._link.stirred.set()
 
@@ -156,7 +156,7 @@ class Keeper:
             except Exception:
                 log.exception("an MCP server's keeper failed", extra={"server": self.spec.id})
                 why = Failed("The gateway failed to keep it; its log says why.")
-            self._link = None
+            self._link, self._closing = None, False
             if up or self._leaving.is_set():
                 self._down(why, up=up)
                 return why
@@ -168,7 +168,7 @@ class Keeper:
         if up:  # what goes wrong while it is left is nobody's concern
             return why or (
                 exc
-                if isinstance(exc, Failed) and not self._leaving.is_set() and not self._idle
+                if isinstance(exc, Failed) and not self._leaving.is_set() and not self._closing
                 else None
             )
         if isinstance(exc, Failed):
@@ -237,6 +237,11 @@ class Keeper:
                     said = await link.pipe.obituary() if link.pipe is not None else ""
                     return link.why or Failed(self.spec.hide(said) or "The connection ended.")
                 if self._idle:
+                    self._link, self._closing = (
+                        None,
+                        True,
+                    )  # whoever calls now waits for the next one
+                    self._settled.clear()
                     return None
                 if link.changed or not stirred:
                     await self._look(link)
