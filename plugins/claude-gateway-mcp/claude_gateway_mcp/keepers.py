@@ -237,10 +237,7 @@ class Keeper:
                     said = await link.pipe.obituary() if link.pipe is not None else ""
                     return link.why or Failed(self.spec.hide(said) or "The connection ended.")
                 if self._idle:
-                    self._link, self._closing = (
-                        None,
-                        True,
-                    )  # whoever calls now waits for the next one
+                    self._link, self._closing = None, True  # who calls now waits for the next
                     self._settled.clear()
                     return None
                 if link.changed or not stirred:
