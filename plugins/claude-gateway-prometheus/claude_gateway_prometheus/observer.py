@@ -6,6 +6,11 @@ listed is `other`, and of words that come from outside, only the first few hundr
 
 from __future__ import annotations
 
+from functools import cache
+from typing import NamedTuple
+
+from prometheus_client import Counter, Histogram
+
 from claude_gateway import GatewayError, Observer, RequestEnd, Run, StreamEnd, ToolEnd, Usage
 from claude_gateway_prometheus.meters import Meters
 
@@ -33,6 +38,15 @@ class Words:
         return words
 
 
+class OfModel(NamedTuple):
+    """The metrics of one model."""
+
+    first_token: Histogram
+    rounds: Counter
+    seconds: Histogram
+    dollars: Counter
+
+
 class Counting(Observer):
     """Turns events into figures."""
 
@@ -40,6 +54,12 @@ class Counting(Observer):
         self._meters = meters
         self._tools = Words()
         self._reasons = Words()
+        # A metric looks up its labels under a lock, which takes longer than counting.
+        self._endpoint = cache(self._of_endpoint)
+        self._status = cache(meters.responses.labels)
+        self._class = cache(meters.tokens.labels)
+        self._state = cache(meters.runs.labels)
+        self._model = cache(self._of_model)
 
     def run_started(self, run: Run) -> None:
         self._meters.going_on.inc()
@@ -47,31 +67,31 @@ class Counting(Observer):
     def first_token(self, run: Run) -> None:
         if run.first_token is not None:
             seconds = run.first_token - run.started
-            self._meters.first_token.labels(_model(run)).observe(seconds)
+            self._model(_model(run)).first_token.observe(seconds)
 
     def round_ended(self, run: Run, usage: Usage) -> None:
-        meters, model = self._meters, _model(run)
-        meters.rounds.labels(model).inc()
+        model = _model(run)
+        self._model(model).rounds.inc()
         for of, tokens in _classes(usage):
             if tokens:
-                meters.tokens.labels(model, of).inc(tokens)
+                self._class(model, of).inc(tokens)
 
     def run_ended(self, run: Run) -> None:
         meters, model = self._meters, _model(run)
         meters.going_on.dec()
         if run.parked:  # it waits for a person, and ends again when it has gone on
-            meters.runs.labels(model, "parked").inc()
+            self._state(model, "parked").inc()
             return
         state = "completed" if run.error is None else "failed"
-        meters.runs.labels(model, CANCELLED if run.error == CANCELLED else state).inc()
+        self._state(model, CANCELLED if run.error == CANCELLED else state).inc()
         if run.ended is not None:
-            meters.run_seconds.labels(model).observe(run.ended - run.started)
+            self._model(model).seconds.observe(run.ended - run.started)
         if not run.rounds:
             return
         if (cost := run.cost()) is None:
             meters.unpriced.inc()
         else:
-            meters.dollars.labels(model).inc(float(cost))
+            self._model(model).dollars.inc(float(cost))
 
     def upstream_retried(self, run: Run, error: GatewayError) -> None:
         backend, reason = self._reasons.of(run.backend, error.code)
@@ -85,10 +105,11 @@ class Counting(Observer):
         self._meters.breakers.labels(backend).set(STATES.get(state, 0.0))
 
     def request_ended(self, request: RequestEnd) -> None:
-        meters, method = self._meters, request.method if request.method in METHODS else OTHER
-        meters.requests.labels(method, request.route).inc()
-        meters.request_seconds.labels(method, request.route).observe(request.seconds)
-        meters.responses.labels(request.route, str(request.status)).inc()
+        method = request.method if request.method in METHODS else OTHER
+        requests, seconds = self._endpoint(method, request.route)
+        requests.inc()
+        seconds.observe(request.seconds)
+        self._status(request.route, str(request.status)).inc()
 
     def stream_ended(self, stream: StreamEnd) -> None:
         meters = self._meters
@@ -108,6 +129,19 @@ class Counting(Observer):
 
     def session_ended(self, seconds: float) -> None:
         self._meters.session_seconds.observe(seconds)
+
+    def _of_endpoint(self, method: str, route: str) -> tuple[Counter, Histogram]:
+        meters = self._meters
+        return meters.requests.labels(method, route), meters.request_seconds.labels(method, route)
+
+    def _of_model(self, model: str) -> OfModel:
+        meters = self._meters
+        return OfModel(
+            meters.first_token.labels(model),
+            meters.rounds.labels(model),
+            meters.run_seconds.labels(model),
+            meters.dollars.labels(model),
+        )
 
 
 def _model(run: Run) -> str:
