@@ -39,6 +39,7 @@ from claude_gateway.models.table import shipped_models
 from claude_gateway.profiles import Adaptation, Ask, Call, ClientProfile, Frames, Reply
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import (
+    HasFigures,
     KeepsAudit,
     KeepsPins,
     KeepsProjects,
@@ -101,7 +102,14 @@ from claude_gateway.types.tools import (
 from claude_gateway.types.trust import AuditEntry, AuditFilter, Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
-from claude_gateway.types.watching import RequestEnd, StreamEnd, ToolEnd
+from claude_gateway.types.watching import (
+    HealthLook,
+    RequestEnd,
+    Standing,
+    StoreFigures,
+    StreamEnd,
+    ToolEnd,
+)
 from claude_gateway.version import __version__
 from claude_gateway.workspace import Workspace
 
@@ -133,10 +141,12 @@ __all__ = [
     "Forbidden",
     "Frames",
     "GatewayError",
+    "HasFigures",
     "HasPrompts",
     "HasResources",
     "Health",
     "HealthCheck",
+    "HealthLook",
     "InputDelta",
     "InternalError",
     "InvalidRequest",
@@ -194,8 +204,10 @@ __all__ = [
     "Setting",
     "Settings",
     "SignatureDelta",
+    "Standing",
     "StorageFull",
     "Store",
+    "StoreFigures",
     "StreamEnd",
     "StreamsBatches",
     "Suggestions",

@@ -19,7 +19,7 @@ from claude_gateway.types.principals import Credential, Principal
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
-from claude_gateway.types.watching import RequestEnd, StreamEnd, ToolEnd
+from claude_gateway.types.watching import RequestEnd, Standing, StreamEnd, ToolEnd
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -156,6 +156,12 @@ class Observer:
     A method that raises is logged and counted, never fatal; it runs in the request's own time, so
     it must not wait for anything.
     """
+
+    def can_look(self, look: Callable[[], Standing]) -> None:
+        """Called once, before the first request: `look` says how things stand whenever you call it.
+
+        It waits for nothing, but walks over all that lives: call it when somebody asks, not for each event.
+        """
 
     def run_started(self, run: Run) -> None:
         """Called when a run was accepted, before upstream is asked."""

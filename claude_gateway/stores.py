@@ -10,7 +10,7 @@ changed. Ids come from outside and may hold any characters.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from claude_gateway.types.resources import (
     Listing,
@@ -24,6 +24,7 @@ from claude_gateway.types.resources import (
 )
 from claude_gateway.types.trust import AuditEntry, AuditFilter, Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
+from claude_gateway.types.watching import StoreFigures
 
 
 class KeepsProjects(Protocol):
@@ -271,4 +272,13 @@ class Store(KeepsProjects, KeepsSessions, KeepsRuns, KeepsPins, KeepsAudit, Prun
     @property
     def instance(self) -> str:
         """A name that no other process has, dead or alive."""
+        ...
+
+
+@runtime_checkable
+class HasFigures(Protocol):
+    """A store that counts what it does."""
+
+    def figures(self) -> StoreFigures:
+        """Say what it has done so far; asked now and then, so it must not wait for anything."""
         ...

@@ -7,7 +7,7 @@ from typing import TypeAlias, TypeVar
 
 from claude_gateway.engine.booking import safely
 from claude_gateway.interfaces import Observer
-from claude_gateway.types.watching import RequestEnd, StreamEnd, ToolEnd
+from claude_gateway.types.watching import RequestEnd, Standing, StreamEnd, ToolEnd
 
 T = TypeVar("T")
 Hears: TypeAlias = tuple[Callable[[T], None], ...]
@@ -31,6 +31,9 @@ class Hearing:
         )
         self.sessions: Hears[float] = tuple(
             o.session_ended for o in observers if _overrides(o, "session_ended")
+        )
+        self.looking: Hears[Callable[[], Standing]] = tuple(
+            o.can_look for o in observers if _overrides(o, "can_look")
         )
 
 

@@ -42,6 +42,11 @@ class Claims:
         self._waiting: dict[Place, int] = {}
         self._most = most_waiting
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return sum(self._waiting.values())
+
     def busy(self, place: Place) -> bool:
         """Whether it is taken."""
         return place in self._taken

@@ -98,6 +98,11 @@ class Toolbox:
         self._shelves = {i: Shelf(i, s, pinned.get(i)) for i, s in self.servers.items()}
         self.approvals = Approvals(self._shelves, pinned)
 
+    @property
+    def under_way(self) -> int:
+        """How many calls are being made."""
+        return self._slots.busy
+
     def state(self, server_id: str) -> ServerState:
         """Say how a server is doing. Raises NotFound."""
         return state_of(self._server(server_id))

@@ -13,6 +13,11 @@ class Slots:
         self._most = most
         self._busy: dict[str, int] = {}
 
+    @property
+    def busy(self) -> int:
+        """How many are taken, by all callers."""
+        return sum(self._busy.values())
+
     @contextmanager
     def taken(self, caller: str) -> Iterator[bool]:
         """Take one until left; says whether there was one to take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,3 +48,54 @@ class ToolEnd:
     tool: str
     outcome: ToolOutcome
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HealthLook:
+    """What a health check said last, and how many seconds ago."""
+
+    name: str
+    ok: bool
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """What a store has written since it was opened.
+
+    `commits` are transactions, `changes` what was in them, `failures` changes that could not be kept, through
+    no fault of their callers'; `full` is whether the latest change found no room. `within` has pairs, in
+    ascending order: so many seconds, and how many transactions took no longer; `seconds` is what all
+    took together. `size` is bytes on the disk.
+    """
+
+    commits: int
+    changes: int
+    failures: int
+    full: bool
+    seconds: float
+    within: tuple[tuple[float, int], ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand in this process, at one moment.
+
+    `requests` are being answered, `streams` of events among them; `turns_waiting` wait for an earlier turn
+    of their session; `runs_parked` wait for people to decide about `approvals` calls; `tool_calls` are
+    under way. `servers` are tool servers with their status, `breakers` backends with the state of their
+    circuit. `store` is None where there is none, or it does not count.
+    """
+
+    requests: int
+    streams: int
+    turns_waiting: int
+    runs_parked: int
+    approvals: int
+    tool_calls: int
+    servers: Mapping[str, str]
+    breakers: Mapping[str, str]
+    checks: tuple[HealthLook, ...]
+    store: StoreFigures | None
+    draining: bool

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from claude_gateway.interfaces import HealthCheck
 from claude_gateway.types.health import Health
+from claude_gateway.types.watching import HealthLook
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,12 @@ class HealthBoard:
             }
             for name, look in looks.items()
         }
+
+    def looks(self) -> tuple[HealthLook, ...]:
+        """What is known of every line; one that nobody has looked at yet is left out."""
+        now = time.monotonic()
+        seen = [HealthLook(n, look.health.ok, now - look.at) for n, look in self._looks.items()]
+        return (*seen, *(HealthLook(name, ask().ok, 0.0) for name, ask in self._known.items()))
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:

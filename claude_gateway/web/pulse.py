@@ -32,6 +32,11 @@ class Pulse:
         self._streams: set[Beating] = set()
         self._beats: set[asyncio.Task[None]] = set()
 
+    @property
+    def watched(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
     def watch(self, stream: Beating) -> None:
         """Begin to watch a stream."""
         self._streams.add(stream)

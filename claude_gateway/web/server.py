@@ -52,6 +52,7 @@ from claude_gateway.web.mcp_server.sessions import Sessions
 from claude_gateway.web.parking import revived
 from claude_gateway.web.pulse import Pulse
 from claude_gateway.web.session_count import SessionCount
+from claude_gateway.web.standing import standing
 
 BACKLOG = 4096
 ROUTE_TABLE = Path("/proc/net/route")
@@ -111,6 +112,7 @@ def build_gateway(
     )
     if gateway.runs is not None:
         gateway.deciding = Deciding(gateway.runs, partial(revived, gateway))
+    tell(hearing.looking, partial(standing, gateway, breakers))
     return gateway
 
 

@@ -46,9 +46,12 @@ class Plugin:
     def register_observers(self, settings: Settings) -> Sequence[Offer[Observer]]:
         @asynccontextmanager
         async def opened() -> AsyncGenerator[Observer]:
+            from claude_gateway_prometheus.lag import measured
             from claude_gateway_prometheus.observer import Counting
 
-            yield Counting(self._meters(settings))
+            meters = self._meters(settings)
+            async with measured(meters.loop_lag):
+                yield Counting(meters)
 
         return (Offer("prometheus", opened),)
 

@@ -10,11 +10,14 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from claude_gateway_prometheus.standing import StandingCollector
+
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 FIRST_TOKEN_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
 GAP_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
 SESSION_SECONDS = (60, 300, 900, 3600, 4 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 TOOL_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60)
+LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Meters:
@@ -54,6 +57,7 @@ class Meters:
         self._of_http(registry)
         self._of_runs(registry)
         self._of_upstream(registry)
+        self._of_the_process(registry)
         info = Gauge("claude_gateway_build_info", "What runs here", ["version"], registry=registry)
         info.labels(version("claude-gateway")).set(1)
 
@@ -74,6 +78,11 @@ class Meters:
             buckets=GAP_SECONDS,
         )
         self.stream_bytes = Counter("stream_bytes", "Bytes of streams", registry=registry)
+        self.stream_writes = Counter(
+            "stream_writes",
+            "Writes of streams: pieces of answers, and heartbeats",
+            registry=registry,
+        )
 
     def _of_runs(self, registry: CollectorRegistry) -> None:
         self.going_on = Gauge("runs_in_progress", "Turns that go on", registry=registry)
@@ -134,3 +143,13 @@ class Meters:
             ["backend"],
             registry=registry,
         )
+
+    def _of_the_process(self, registry: CollectorRegistry) -> None:
+        self.loop_lag = Histogram(
+            "event_loop_lag_seconds",
+            "How late the event loop is, looked at twice a second",
+            registry=registry,
+            buckets=LAG_SECONDS,
+        )
+        self.standing = StandingCollector()
+        registry.register(self.standing)

@@ -6,12 +6,22 @@ listed is `other`, and of words that come from outside, only the first few hundr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 from prometheus_client import Counter, Histogram
 
-from claude_gateway import GatewayError, Observer, RequestEnd, Run, StreamEnd, ToolEnd, Usage
+from claude_gateway import (
+    GatewayError,
+    Observer,
+    RequestEnd,
+    Run,
+    Standing,
+    StreamEnd,
+    ToolEnd,
+    Usage,
+)
 from claude_gateway_prometheus.meters import Meters
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -60,6 +70,11 @@ class Counting(Observer):
         self._class = cache(meters.tokens.labels)
         self._state = cache(meters.runs.labels)
         self._model = cache(self._of_model)
+
+    def can_look(self, look: Callable[[], Standing]) -> None:
+        self._meters.standing.look = look
+        for backend, state in look().breakers.items():
+            self.breaker_changed(backend, state)
 
     def run_started(self, run: Run) -> None:
         self._meters.going_on.inc()
@@ -116,6 +131,7 @@ class Counting(Observer):
         meters.stream_seconds.observe(stream.seconds)
         meters.stream_gaps.observe(stream.longest_gap)
         meters.stream_bytes.inc(stream.size)
+        meters.stream_writes.inc(stream.writes)
 
     def tool_ended(self, call: ToolEnd) -> None:
         meters = self._meters

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from claude_gateway import StoreFigures
 from claude_gateway_sqlite.audit import Audit
 from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
@@ -26,7 +27,8 @@ from claude_gateway_sqlite.writer import Writer
 class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Audit, Pruning):
     """Everything in one file."""
 
-    def __init__(self, writer: Writer, readers: Readers, instances: Instances) -> None:
+    def __init__(self, file: Path, writer: Writer, readers: Readers, instances: Instances) -> None:
+        self._file = file
         self._writer = writer
         self._readers = readers
         self._instances = instances
@@ -39,6 +41,11 @@ class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Audit, Pruni
     def writer(self) -> Writer:
         """What writes; it counts its transactions."""
         return self._writer
+
+    def figures(self) -> StoreFigures:
+        """Return what was written, and the size of the database with its log."""
+        files = (self._file, Path(f"{self._file}-wal"))
+        return self._writer.figures.now(sum(f.stat().st_size for f in files if f.exists()))
 
 
 @asynccontextmanager
@@ -54,6 +61,6 @@ async def open_store(
         writer = Writer(connection, House())
         try:
             async with Readers.opened(file) as readers:
-                yield SqliteStore(writer, readers, instances)
+                yield SqliteStore(file, writer, readers, instances)
         finally:
             await writer.close()

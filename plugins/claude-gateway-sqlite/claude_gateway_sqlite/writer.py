@@ -18,8 +18,9 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from claude_gateway import GatewayError, InternalError, Unavailable
+from claude_gateway import GatewayError, InternalError, StorageFull, Unavailable
 from claude_gateway_sqlite.desk import Desk
+from claude_gateway_sqlite.figures import Figures
 from claude_gateway_sqlite.troubles import translated
 
 T = TypeVar("T")
@@ -52,13 +53,12 @@ class Housekeeping(Protocol):
 class Writer:
     """Takes changes from the event loop, and writes them from a thread of its own.
 
-    `commits` and `changes` count transactions and the changes in them.
+    `figures` count transactions and the changes in them.
     """
 
     def __init__(self, connection: sqlite3.Connection, housekeeping: Housekeeping) -> None:
         """The connection must be in autocommit mode, and nobody else may use it."""
-        self.commits = 0
-        self.changes = 0
+        self.figures = Figures()
         self._connection = connection
         self._desk = Desk(connection)
         self._housekeeping = housekeeping
@@ -111,19 +111,20 @@ class Writer:
         return batch or None
 
     def _written(self, batch: Sequence[Job]) -> list[Outcome]:
+        began = time.perf_counter()
         try:
             self._desk.begin()
         except sqlite3.Error as exc:
             return [(job[0], None, self._error(exc)) for job in batch]
         try:
-            return self._together(batch)
+            return self._together(batch, began)
         except Exception as exc:  # noqa: BLE001  # whatever a change raises; one of them, or the disk
             self._desk.undo()
             if len(batch) == 1:
                 return [(batch[0][0], None, self._error(exc))]
         return [self._written((job,))[0] for job in batch]
 
-    def _together(self, batch: Sequence[Job]) -> list[Outcome]:
+    def _together(self, batch: Sequence[Job], began: float) -> list[Outcome]:
         """Write all in the open transaction. Raises when one failed half-way."""
         desk = self._desk
         outcomes: list[Outcome] = []
@@ -136,12 +137,13 @@ class Writer:
                     raise
                 outcomes.append((done, None, _bare(exc)))
         desk.commit()
-        self.commits += 1
-        self.changes += len(batch)
+        self.figures.committed(len(batch), time.perf_counter() - began)
         return outcomes
 
     def _error(self, exc: Exception) -> GatewayError:
         error = translated(exc)
+        if isinstance(error, InternalError) or isinstance(exc, sqlite3.Error):
+            self.figures.failed(full=isinstance(error, StorageFull))
         if isinstance(error, InternalError):
             log.error("a change could not be made", exc_info=exc)
         elif isinstance(exc, sqlite3.Error):

@@ -160,6 +160,6 @@ async def test_a_store_that_is_wrong_is_found_out(
     async with open_store(tmp_path / "good") as good:
         await test(good)
     async with open_store(tmp_path / "bad") as store:
-        bad = faulty(store._writer, store._readers, store._instances)
+        bad = faulty(store._file, store._writer, store._readers, store._instances)
         with pytest.raises((AssertionError, pytest.fail.Exception, GatewayError)):
             await test(bad)

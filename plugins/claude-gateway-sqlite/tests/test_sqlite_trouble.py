@@ -20,7 +20,7 @@ from claude_gateway_sqlite.opening import for_writing
 from claude_gateway_sqlite.store import SqliteStore, open_store
 from claude_gateway_sqlite.troubles import translated
 
-from claude_gateway import GatewayError, PluginError, StorageFull, Unavailable
+from claude_gateway import GatewayError, NotFound, PluginError, StorageFull, Unavailable
 from claude_gateway.testing.stores.samples import ADA, ended, message, session, starting
 
 FULL_DISK = Path(__file__).parent / "full_disk.py"
@@ -98,6 +98,31 @@ async def limit(store: SqliteStore, pages: int) -> None:
         desk.cur.execute(f"PRAGMA max_page_count = {most:d}").fetchall()
 
     await store.writer.do(limited, pages)
+
+
+async def test_figures_tell_of_changes_that_were_not_kept_and_of_a_lack_of_room(
+    tmp_path: Path,
+) -> None:
+    async with open_store(tmp_path) as store:
+        await store.create_session(session())
+        with pytest.raises(NotFound):  # a mistake of the caller's is no failure
+            await store.add_messages(ADA, "unknown", [message()])
+        before = store.figures()
+        assert (before.commits, before.failures, before.full) == (before.within[-1][1], 0, False)
+        assert before.changes >= 1
+        assert before.seconds > 0
+        assert before.size >= (tmp_path / "gateway.db").stat().st_size > 0
+        await limit(store, 1)  # less than there are already: SQLite keeps those, and adds none
+        with pytest.raises(StorageFull):
+            await until_refused(store)
+        full = store.figures()
+        assert (full.failures, full.full) == (1, True)
+        await limit(store, 1 << 30)
+        await store.create_session(session("again"))
+        after = store.figures()
+        assert (after.failures, after.full) == (1, False)
+        assert [count for _, count in after.within] == sorted(count for _, count in after.within)
+        assert after.commits > before.commits
 
 
 async def test_a_database_that_became_read_only_is_unavailable(tmp_path: Path) -> None:

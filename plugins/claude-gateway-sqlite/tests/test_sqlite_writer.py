@@ -24,27 +24,29 @@ async def test_a_hundred_turns_at_once_share_their_waits_for_the_disk(tmp_path: 
         )
         await asyncio.gather(*(store.append_events([chunk(run.id, 1, 2)]) for run in begun))
         await asyncio.gather(*(store.end_run(ended(run)) for run in begun))
-        assert store.writer.changes == 300
-        assert store.writer.commits <= 30  # the first of a hundred goes alone, the others together
+        assert store.writer.figures.changes == 300
+        assert (
+            store.writer.figures.commits <= 30
+        )  # the first of a hundred goes alone, the others together
 
 
 async def test_a_lone_change_waits_for_nobody(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         for number in range(5):
             await store.create_session(session(str(number)))
-        assert store.writer.commits == 5
+        assert store.writer.figures.commits == 5
 
 
 async def test_a_refusal_that_changed_nothing_costs_the_others_nothing(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         await store.create_session(session())
-        commits = store.writer.commits
+        commits = store.writer.figures.commits
         late = replace(starting("late"), new_session=False, expected=7)
         calls = [*(store.begin_turn(late) for _ in range(50)), store.create_session(session("t"))]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(result) for result in results[:50]] == [Conflict] * 50
         assert (await store.get_session(ADA, "t")).id == "t"
-        assert store.writer.commits - commits <= 3
+        assert store.writer.figures.commits - commits <= 3
 
 
 async def test_a_change_that_breaks_halfway_takes_nobody_with_it(
