@@ -9,7 +9,7 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run seed smoke load test check lock up down logs ps rebuild docker clean
+.PHONY: help setup run seed smoke load bench test check lock up down logs ps rebuild docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ smoke: ## Try every endpoint of the running gateway (BASE_URL and API_KEY say wh
 
 load: ## Measure the running gateway under load (ARGS="--soak 600" goes on; needs wrk and ab)
 	@exec scripts/load_test.sh $(ARGS)
+
+bench: setup ## Compare the gateway with the thinnest server, some minutes (ARGS="--all --rounds 5" takes more)
+	@exec scripts/bench $(ARGS)
 
 test: setup ## Run all tests (ARGS="-k words" chooses)
 	@exec .venv/bin/python -m pytest $(ARGS)
@@ -59,6 +62,6 @@ docker:
 		echo "Docker with the compose plugin (2.24 or later) is needed here; without Docker, try: make run" >&2; exit 1; }
 
 clean: ## Remove .venv and everything else that was generated
-	rm -rf .venv build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf .venv .bench build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache *.egg-info plugins/*/*.egg-info plugins/*/build tests/node/node_modules
 	find claude_gateway plugins tests scripts docs -name __pycache__ -type d -prune -exec rm -rf {} +
