@@ -41,7 +41,7 @@ WORKDIR /opt/gateway
 VOLUME ["/data"]
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:%s/health' % (os.environ.get('PORT') or '8000'), timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; tls = ssl._create_unverified_context(); u.build_opener(u.ProxyHandler({}), u.HTTPSHandler(context=tls)).open('%s://127.0.0.1:%s/health' % ('https' if os.environ.get('GATEWAY_TLS_CERT') else 'http', os.environ.get('PORT') or '8000'), timeout=4)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["claude-gateway"]
 CMD ["serve"]

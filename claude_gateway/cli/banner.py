@@ -7,6 +7,7 @@ import socket
 from claude_gateway.access.places import is_loopback_name
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo, own_keys
+from claude_gateway.defaults.tls_settings import TLS_CERT
 from claude_gateway.settings import Settings
 from claude_gateway.version import __version__
 
@@ -19,12 +20,13 @@ DEMO = (
 def banner(settings: Settings, port: int, backends: dict[str, int]) -> str:
     """Return the lines; `backends` is how many models each serves."""
     host = settings[names.GATEWAY_HOST]
-    here = f"http://{_written(_here(host))}:{port}"
-    lines = [f"claude-gateway {__version__} listening on http://{_written(host)}:{port}", ""]
+    scheme = "https" if settings.given(TLS_CERT) else "http"
+    here = f"{scheme}://{_written(_here(host))}:{port}"
+    lines = [f"claude-gateway {__version__} listening on {scheme}://{_written(host)}:{port}", ""]
     served = ", ".join(f"{name} ({count} models)" for name, count in backends.items())
     lines.append(f"  backends   {served or 'none: install a plugin that brings one'}")
     lines.append(f"  access     {_access(settings)}")
-    lines += [f"  network    {line}" for line in _network(settings, host, port)]
+    lines += [f"  network    {line}" for line in _network(settings, scheme, port)]
     if "mock" in backends and demo(settings):
         lines += ["", *(f"  *** {line}" for line in DEMO)]
     lines += ["", "  Try it:", "", *_curl(settings, here), ""]
@@ -39,12 +41,13 @@ def _access(settings: Settings) -> str:
     }[settings[names.GATEWAY_AUTH]]
 
 
-def _network(settings: Settings, host: str, port: int) -> list[str]:
+def _network(settings: Settings, scheme: str, port: int) -> list[str]:
+    host = settings[names.GATEWAY_HOST]
     if is_loopback_name(host) or settings[names.PUBLISHED_ON]:
         return []
     addresses = _addresses() if host in ("0.0.0.0", "::") else [host]  # noqa: S104  # compared, not bound
     return [
-        f"on a phone enter  Base URL: http://{_written(address)}:{port}  API Key: {_key(settings)}"
+        f"on a phone enter  Base URL: {scheme}://{_written(address)}:{port}  API Key: {_key(settings)}"
         for address in addresses
     ]
 

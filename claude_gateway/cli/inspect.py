@@ -9,7 +9,7 @@ import click
 
 from claude_gateway.cli.environment import environment
 from claude_gateway.cli.pages import env_example, markdown
-from claude_gateway.cli.serve import writable
+from claude_gateway.cli.serve import check_certificate, writable
 from claude_gateway.cli.start import known_settings, load_plugins, prepare
 from claude_gateway.defaults import settings as names
 
@@ -35,6 +35,7 @@ def check_config() -> None:
     settings, loaded = prepare({})
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
+    check_certificate(settings)
     for setting in settings:
         if settings.given(setting):
             value = "***" if setting.secret else settings[setting]

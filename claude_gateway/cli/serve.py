@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,8 +17,18 @@ from claude_gateway.cli.banner import banner
 from claude_gateway.cli.logs import configure, console_line, for_a_person, json_line
 from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
+from claude_gateway.defaults import tls_settings
 from claude_gateway.errors import SettingsError
 from claude_gateway.settings import Setting, Settings
+
+OPTIONS: Mapping[str, Setting[object]] = {
+    "host": names.GATEWAY_HOST,
+    "port": names.PORT,
+    "data_dir": names.GATEWAY_DATA_DIR,
+    "workspace": names.WORKSPACE_DIR,
+    "tls_cert": tls_settings.TLS_CERT,
+    "tls_key": tls_settings.TLS_KEY,
+}
 
 
 @click.command()
@@ -26,19 +36,15 @@ from claude_gateway.settings import Setting, Settings
 @click.option("--port", help="Port to listen on; 0 takes any free one. [PORT]")
 @click.option("--data-dir", help="Where the gateway keeps what it stores. [GATEWAY_DATA_DIR]")
 @click.option("--workspace", help="Folder that projects live in. [WORKSPACE_DIR]")
-def serve(host: str | None, port: str | None, data_dir: str | None, workspace: str | None) -> None:
+@click.option("--tls-cert", help="Certificate to speak https with. [GATEWAY_TLS_CERT]")
+@click.option("--tls-key", help="Its private key. [GATEWAY_TLS_KEY]")
+def serve(**options: str | None) -> None:
     """Start the gateway. Settings come from the environment and from .env; options win."""
-    settings, plugins = prepare(
-        {
-            names.GATEWAY_HOST.name: host,
-            names.PORT.name: port,
-            names.GATEWAY_DATA_DIR.name: data_dir,
-            names.WORKSPACE_DIR.name: workspace,
-        }
-    )
+    settings, plugins = prepare({OPTIONS[name].name: value for name, value in options.items()})
     configure(settings[names.LOG_FORMAT], debug=settings[names.DEBUG])
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
+    check_certificate(settings)
     # Loading aiohttp takes most of the start; a mistake above is told before that.
     from claude_gateway.web import server  # noqa: PLC0415
     from claude_gateway.web.access_log import AccessLog  # noqa: PLC0415
@@ -78,6 +84,14 @@ def writable(key: Setting[Path], settings: Settings) -> None:
         raise SettingsError(
             [f"{key.name}: {folder} cannot be written to ({exc.strerror}); choose another folder"]
         ) from exc
+
+
+def check_certificate(settings: Settings) -> None:
+    """Say what is wrong with the files of TLS before anything is opened. Raises SettingsError."""
+    from claude_gateway.web import tls  # noqa: PLC0415  # loads OpenSSL, which few commands need
+
+    if (files := tls.wanted(settings)) is not None:
+        tls.load(files)
 
 
 def bound(listen: Callable[[str, int], socket.socket], settings: Settings) -> socket.socket:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import ssl
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -23,7 +24,7 @@ from typing import Self
 
 import aiohttp
 
-READY_LINE = re.compile(rb"listening on (http://\S+:(\d+))\s*\n")
+READY_LINE = re.compile(rb"listening on (https?://\S+:(\d+))\s*\n")
 FREE_PORT = ("--host", "127.0.0.1", "--port", "0")
 
 
@@ -44,13 +45,18 @@ class GatewayProcess:
         *,
         args: Sequence[str] = FREE_PORT,
         timeout: float = 20,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
-        """`args` follow `serve`; `timeout` bounds the start and the stop, in seconds."""
+        """`args` follow `serve`; `timeout` bounds the start and the stop, in seconds.
+
+        `trust` is for a gateway that speaks https with a certificate that this machine does not know.
+        """
         self.url = ""
         self.port = 0
         self._env = dict(env or {})
         self._args = args
         self._timeout = timeout
+        self._trust = trust
         self._folder = tempfile.TemporaryDirectory(prefix="claude-gateway-")
         self._process: Process | None = None
         self._printed: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
@@ -180,7 +186,8 @@ class GatewayProcess:
         self.url, self.port = line[1].decode(), int(line[2])
 
     async def _answering(self) -> None:
-        async with aiohttp.ClientSession() as client:
+        connector = aiohttp.TCPConnector(ssl=self._trust or True)
+        async with aiohttp.ClientSession(connector=connector) as client:
             while self.exit_code is None:
                 with suppress(aiohttp.ClientError):
                     async with client.get(f"{self.url}/readiness") as response:

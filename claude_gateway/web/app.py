@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from claude_gateway.defaults.tls_settings import HSTS, TLS_CERT
 from claude_gateway.errors import PluginError
 from claude_gateway.interfaces import PluginRoute
 from claude_gateway.web import (
@@ -32,6 +33,7 @@ from claude_gateway.web import (
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
 from claude_gateway.web.guard import guard, refuse_expectation
+from claude_gateway.web.hsts import promising
 from claude_gateway.web.mcp_server import endpoint as mcp_server
 from claude_gateway.web.trail import trail
 
@@ -126,6 +128,8 @@ def create_app(
             added = resource.add_route(method, route.handler, expect_handler=refuse_expectation)
             gateway.rules[added] = route.rule
     app.on_response_prepare.append(_sign)
+    if gateway.settings.given(TLS_CERT):
+        app.on_response_prepare.append(promising(gateway.settings[HSTS]))
     return app
 
 

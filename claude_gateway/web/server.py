@@ -40,6 +40,7 @@ from claude_gateway.runs import Limits, Runs
 from claude_gateway.runs.deciding import Deciding
 from claude_gateway.settings import Settings
 from claude_gateway.types.usage import Usage
+from claude_gateway.web import tls
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import create_app
 from claude_gateway.web.background import at_work
@@ -193,8 +194,13 @@ async def serve(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(at_work(gateway))
+        certificate = await stack.enter_async_context(tls.opened(settings))
         server = await loop.create_server(
-            _connections(runner, settings), sock=sock, backlog=BACKLOG
+            _connections(runner, settings),
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=certificate,
+            ssl_handshake_timeout=settings[names.HEADER_TIMEOUT] if certificate else None,
         )
         _quiet_collector()
         ready(gateway)

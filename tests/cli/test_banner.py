@@ -73,6 +73,14 @@ def test_on_one_address_it_is_that_one() -> None:
     assert "Base URL: http://[fd00::5]:8000 " in shown(CLAUDE, GATEWAY_HOST="fd00::5", **KEYS)
 
 
+@pytest.mark.usefixtures("at_home")
+def test_with_a_certificate_it_is_https_everywhere() -> None:
+    text = shown(CLAUDE, GATEWAY_TLS_CERT="gateway.pem", **LAN)
+    assert "listening on https://0.0.0.0:8000" in text
+    assert "Base URL: https://192.168.1.5:8000 " in text
+    assert "http://" not in text
+
+
 def test_in_a_container_its_own_address_is_of_no_use() -> None:
     assert "phone" not in shown(CLAUDE, GATEWAY_PUBLISHED_ON="127.0.0.1", **LAN)
 
