@@ -34,6 +34,7 @@ from claude_gateway.interfaces import (
     ServesUnknown,
     StreamsBatches,
 )
+from claude_gateway.key_stores import KeepsKeys
 from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.profiles import Adaptation, Ask, Call, ClientProfile, Frames, Reply
@@ -67,8 +68,9 @@ from claude_gateway.types.events import (
     ThinkingDelta,
 )
 from claude_gateway.types.health import Health
+from claude_gateway.types.keys import FoundKey, Key, KeySecret, User
 from claude_gateway.types.models import ModelInfo, Price
-from claude_gateway.types.principals import OWNER, Credential, Principal
+from claude_gateway.types.principals import OWNER, Credential, Limits, Principal, Scope
 from claude_gateway.types.prompts import (
     Prompt,
     PromptArgument,
@@ -139,6 +141,7 @@ __all__ = [
     "Event",
     "Events",
     "Forbidden",
+    "FoundKey",
     "Frames",
     "GatewayError",
     "HasFigures",
@@ -151,10 +154,14 @@ __all__ = [
     "InternalError",
     "InvalidRequest",
     "KeepsAudit",
+    "KeepsKeys",
     "KeepsPins",
     "KeepsProjects",
     "KeepsRuns",
     "KeepsSessions",
+    "Key",
+    "KeySecret",
+    "Limits",
     "Listing",
     "ListsModels",
     "Message",
@@ -195,6 +202,7 @@ __all__ = [
     "Run",
     "RunEnd",
     "RunRecord",
+    "Scope",
     "Secret",
     "ServerState",
     "ServesUnknown",
@@ -228,6 +236,7 @@ __all__ = [
     "UpstreamError",
     "UpstreamTimeout",
     "Usage",
+    "User",
     "Workspace",
     "__version__",
     "describe_model",

@@ -44,6 +44,14 @@ class Ids:
         """An id for one call of a tool that the gateway makes."""
         return f"exe_{self._hex(16)}"
 
+    def key(self) -> str:
+        """An id for a key, which is no part of the key itself."""
+        return f"key_{self._hex(12)}"
+
+    def user(self) -> str:
+        """An id for a user."""
+        return f"usr_{self._hex(12)}"
+
     def _hex(self, size: int) -> str:
         at = self._at
         if at + size > len(self._pool):

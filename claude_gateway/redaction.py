@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{6,}")
+# Keys of upstream's and the like, and those that the gateway issues.
+_KEY = re.compile(r"\b(sk-|cg-(?=[A-Za-z0-9]{20}))[A-Za-z0-9_-]{6,}")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
 
 
 def redacted(text: str) -> str:
     """Return `text` with everything that looks like a key masked. Costs two searches."""
-    return _BEARER.sub(r"\1***", _KEY.sub("sk-***", text))
+    return _BEARER.sub(r"\1***", _KEY.sub(r"\1***", text))
 
 
 def redacted_value(value: object) -> object:

@@ -9,11 +9,13 @@ import click
 from claude_gateway.cli.environment import environment
 from claude_gateway.cli.groups import together
 from claude_gateway.cli.inspect import check_config, plugins, settings_page
+from claude_gateway.cli.keys import keys
 from claude_gateway.cli.mcp import mcp
 from claude_gateway.cli.projects import projects
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.sessions import sessions
 from claude_gateway.cli.start import load_plugins, prepare
+from claude_gateway.cli.users import users
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.settings import Settings
 from claude_gateway.version import __version__
@@ -45,7 +47,7 @@ def cli(ctx: click.Context) -> None:
     )
 
 
-for _command in (serve, projects, sessions, mcp, plugins, check_config, settings_page):
+for _command in (serve, keys, users, projects, sessions, mcp, plugins, check_config, settings_page):
     cli.add_command(_command)
 
 

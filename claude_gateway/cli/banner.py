@@ -6,7 +6,7 @@ import socket
 
 from claude_gateway.access.places import is_loopback_name
 from claude_gateway.defaults import settings as names
-from claude_gateway.defaults.paying import demo, own_keys
+from claude_gateway.defaults.paying import demo, own_credentials, own_keys
 from claude_gateway.defaults.tls_settings import TLS_CERT
 from claude_gateway.settings import Settings
 from claude_gateway.version import __version__
@@ -59,7 +59,9 @@ def _key(settings: Settings) -> str:
         return "one of GATEWAY_API_KEYS"
     if settings[names.GATEWAY_BYOK] or own_keys(settings):
         return "your Anthropic key"
-    return "the gateway's ANTHROPIC_AUTH_TOKEN"
+    if own_credentials(settings):
+        return "the gateway's ANTHROPIC_AUTH_TOKEN"
+    return "one that claude-gateway keys create has printed"
 
 
 def _curl(settings: Settings, url: str) -> list[str]:

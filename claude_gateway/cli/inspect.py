@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 
 import click
 
 from claude_gateway.cli.environment import environment
 from claude_gateway.cli.pages import env_example, markdown
+from claude_gateway.cli.reach import check_reach, has_issued
 from claude_gateway.cli.serve import check_certificate, writable
 from claude_gateway.cli.start import known_settings, load_plugins, prepare
 from claude_gateway.defaults import settings as names
@@ -36,6 +38,7 @@ def check_config() -> None:
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
     check_certificate(settings)
+    check_reach(settings, partial(has_issued, settings, loaded))
     for setting in settings:
         if settings.given(setting):
             value = "***" if setting.secret else settings[setting]

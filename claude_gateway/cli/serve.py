@@ -9,12 +9,14 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
 
 from claude_gateway.cli.banner import banner
 from claude_gateway.cli.logs import configure, console_line, for_a_person, json_line
+from claude_gateway.cli.reach import check_reach, has_issued
 from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults import tls_settings
@@ -45,6 +47,7 @@ def serve(**options: str | None) -> None:
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
     check_certificate(settings)
+    check_reach(settings, partial(has_issued, settings, plugins))
     # Loading aiohttp takes most of the start; a mistake above is told before that.
     from claude_gateway.web import server  # noqa: PLC0415
     from claude_gateway.web.access_log import AccessLog  # noqa: PLC0415

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 
@@ -17,24 +16,22 @@ from claude_gateway.cli.stored import (
     table,
     with_store,
 )
-from claude_gateway.dialects.resources import exports
+from claude_gateway.dialects.resources import exports, spans
 from claude_gateway.dialects.resources.sessions import written
 from claude_gateway.errors import NotFound
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import Session, SessionFilter
 
-AGE = re.compile(r"(\d{1,6})([smhdw])")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 EVERY = SessionFilter()
 
 
 def _seconds(_context: click.Context, _param: click.Parameter, given: str) -> int:
     """Read a span of time such as 30d."""
-    found = AGE.fullmatch(given)
+    found = spans.seconds(given)
     if found is None:
         raise click.BadParameter(f"write an age as 12h, 30d or 8w, not {given!r}")
-    return int(found[1]) * UNITS[found[2]]
+    return found
 
 
 @click.group()

@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from claude_gateway.access.places import is_loopback_name
 from claude_gateway.cli.environment import environment
+from claude_gateway.cli.reach import reachable
 from claude_gateway.defaults import Defaults
 from claude_gateway.defaults import settings as names
-from claude_gateway.defaults.paying import own_credentials
 from claude_gateway.defaults.tool_settings import TOOL_PROFILES
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.models import overrides
@@ -88,17 +87,10 @@ def check_together(settings: Settings) -> None:
         for name in _loops(settings)
     ]
     host, mode = settings[names.GATEWAY_HOST], settings[names.GATEWAY_AUTH]
-    reachable = not _only_here(host, settings[names.PUBLISHED_ON])
-    keys = (*settings[names.GATEWAY_API_KEYS], *own_credentials(settings))
-    if mode == "open" and reachable and not settings[names.GATEWAY_AUTH_FORCE]:
+    if mode == "open" and reachable(settings) and not settings[names.GATEWAY_AUTH_FORCE]:
         mistakes.append(
             f"GATEWAY_AUTH=open on {host} would let everybody on the network use your Claude "
             "account: choose local or required, or set GATEWAY_AUTH_OPEN_FORCE=true"
-        )
-    if mode != "open" and reachable and not keys and not settings[names.GATEWAY_BYOK]:
-        mistakes.append(
-            f"GATEWAY_HOST={host} can be reached from the network, and there is no key that a "
-            "device could use: set GATEWAY_API_KEYS, or listen on 127.0.0.1"
         )
     if mistakes:
         raise SettingsError(mistakes)
@@ -117,7 +109,3 @@ def _loops(settings: Settings) -> list[str]:
                 if url.hostname in own and port == settings[names.PORT]:
                     found.append(setting.name)
     return found
-
-
-def _only_here(host: str, published_on: str) -> bool:
-    return is_loopback_name(host) or (bool(published_on) and is_loopback_name(published_on))

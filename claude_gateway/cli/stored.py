@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import click
 
+from claude_gateway.access.keyring import everything
 from claude_gateway.cli.serve import writable
 from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
@@ -21,12 +22,12 @@ from claude_gateway.registry import open_store
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.types.principals import OWNER_ID
-from claude_gateway.types.resources import Listing, Page
+
+__all__ = ["everything", "json_option", "owner_option", "show_json", "shown", "table", "with_store"]
 
 T = TypeVar("T")
 
 WIDEST = 40
-WINDOW = 500
 NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what moves a terminal
 
 owner_option = click.option("--owner", default=OWNER_ID, show_default=True, help="Whose they are.")
@@ -48,16 +49,6 @@ def with_store(work: Callable[[Store, Settings], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except GatewayError as exc:
         raise click.ClickException(exc.message) from exc
-
-
-async def everything(read: Callable[[Page], Awaitable[Listing[T]]]) -> list[T]:
-    """Read a whole list, window by window."""
-    found: list[T] = []
-    while True:
-        listing = await read(Page(WINDOW, len(found)))
-        found += listing.items
-        if len(listing.items) < WINDOW:
-            return found
 
 
 def show_json(value: object) -> None:

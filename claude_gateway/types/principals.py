@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from decimal import Decimal
+from typing import Literal, TypeAlias, get_args
 
 from claude_gateway.types.secrets import Secret
 
 OWNER_ID = "owner"
+
+Scope: TypeAlias = Literal["chat", "read", "tools", "mcp:manage", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+ALL_SCOPES = frozenset(SCOPES)
+# What an app needs: to chat, to see what was said, to have tools run.
+APP_SCOPES: frozenset[Scope] = frozenset({"chat", "read", "tools"})
 
 
 class Credential:
@@ -31,8 +38,28 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a key may use; None does not limit. `budget` is in US dollars.
+
+    Requests and tokens are counted by the minute, `max_concurrent` is requests at the same time.
+    """
+
+    rpm: int | None = None
+    tpm: int | None = None
+    max_concurrent: int | None = None
+    budget: Decimal | None = None
+
+
+UNLIMITED = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A recognised caller. `id` is stable and owns things; `name` is for people.
+
+    Two keys of one user have the same `id`; `key_id` says which it was, None where it was none that
+    the gateway has issued. `scopes` are what may be done at all, `models` and `projects` with what:
+    names of models, ids of projects, None is all. `limits` are how much.
 
     `upstream_key` is set for callers who bring their own upstream key: their calls are made, and
     paid for, with it. `on_disconnect` is what becomes of their answers when the connection breaks
@@ -49,6 +76,11 @@ class Principal:
     tool_servers: frozenset[str] | None = None
     tools: frozenset[str] | None = None
     profile: str | None = None
+    scopes: frozenset[Scope] = APP_SCOPES
+    models: frozenset[str] | None = None
+    projects: frozenset[str] | None = None
+    limits: Limits = UNLIMITED
+    key_id: str | None = None
 
 
-OWNER = Principal(OWNER_ID, "local owner")
+OWNER = Principal(OWNER_ID, "local owner", scopes=ALL_SCOPES)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from claude_gateway.access.door import Door
+from claude_gateway.access.issued import IssuedKeys
 from claude_gateway.engine import Engine
 from claude_gateway.engine.hearing import Hearing
 from claude_gateway.ids import Ids
@@ -75,6 +76,7 @@ class Gateway:
     tool_limits: ToolLimits
     price: Callable[[str, Usage], Decimal | None]
     store: Store | None = None
+    keys: IssuedKeys | None = None
     access_log: AccessLog | None = None
     mcp_sessions: Sessions = field(default_factory=Sessions)
     fetcher: Fetcher | None = None

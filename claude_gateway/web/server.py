@@ -18,6 +18,7 @@ from aiohttp import web
 
 from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
+from claude_gateway.access.issued import IssuedKeys
 from claude_gateway.access.reach import Reach
 from claude_gateway.conversations.toolboxes import toolbox_of
 from claude_gateway.defaults import fetch_settings, tool_settings
@@ -27,6 +28,7 @@ from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.hearing import Hearing, tell
 from claude_gateway.errors import NotFound, SettingsError
+from claude_gateway.key_stores import as_key_store
 from claude_gateway.loop.limits import limits_of
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
@@ -78,13 +80,15 @@ def build_gateway(
     toolbox = toolbox_of(
         settings, registry.tool_servers, registry.store, partial(tell, hearing.tools)
     )
+    key_store = as_key_store(registry.store)
+    issued = None if key_store is None else IssuedKeys(key_store)
     gateway = Gateway(
         settings=settings,
         catalogue=catalogue,
         factors=factors,
         fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
         engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers),
-        door=Door(rules, registry.authenticators),
+        door=Door(rules, (*([issued] if issued else ()), *registry.authenticators)),
         edge=Edge(registry.profiles),
         health=HealthBoard(
             registry.health_checks,
@@ -107,6 +111,7 @@ def build_gateway(
             settings[tool_settings.MCP_SESSIONS], settings[tool_settings.MCP_IDLE]
         ),
         store=registry.store,
+        keys=issued,
         access_log=access_log,
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, price),

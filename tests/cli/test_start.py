@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from claude_gateway.cli.reach import check_reach
 from claude_gateway.cli.start import check_together, prepare, strangers
 from claude_gateway.defaults import settings as names
 from claude_gateway.errors import PluginError, SettingsError
@@ -21,9 +22,11 @@ OPEN = {"GATEWAY_AUTH": "open"}
 FORCED = {**OPEN, "GATEWAY_AUTH_OPEN_FORCE": "true"}
 
 
-def mistakes(environment: dict[str, str]) -> list[str]:
+def mistakes(environment: dict[str, str], *, issued: bool = False) -> list[str]:
+    settings = Settings.read(environment, names.ALL)
     try:
-        check_together(Settings.read(environment, names.ALL))
+        check_together(settings)
+        check_reach(settings, lambda: issued)
     except SettingsError as exc:
         return exc.mistakes
     return []
@@ -58,7 +61,8 @@ def test_what_cannot_harm_is_fine(environment: dict[str, str]) -> None:
 @pytest.mark.parametrize("where", [LAN, PUBLISHED, {"GATEWAY_HOST": "::"}, {"GATEWAY_HOST": "mac"}])
 def test_s10_an_address_that_others_reach_needs_a_key_or_a_decision(where: dict[str, str]) -> None:
     (mistake,) = mistakes(where)
-    assert "set GATEWAY_API_KEYS, or listen on 127.0.0.1" in mistake
+    assert "keys create, set GATEWAY_API_KEYS, or listen on 127.0.0.1" in mistake
+    assert mistakes(where, issued=True) == []
     for more in (OPEN, {**OPEN, **KEY}):
         (mistake,) = mistakes({**where, **more})
         assert "GATEWAY_AUTH_OPEN_FORCE=true" in mistake

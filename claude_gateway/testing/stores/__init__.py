@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from claude_gateway.testing.stores.audit import OfAudit
+from claude_gateway.testing.stores.keys import KeysConformance
 from claude_gateway.testing.stores.messages import OfMessages
 from claude_gateway.testing.stores.owners import OfOwners
 from claude_gateway.testing.stores.parked import OfParkedRuns
@@ -40,4 +41,4 @@ class StoreConformance(
     """
 
 
-__all__ = ["StoreConformance"]
+__all__ = ["KeysConformance", "StoreConformance"]

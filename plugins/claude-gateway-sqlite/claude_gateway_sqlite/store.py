@@ -12,6 +12,7 @@ from claude_gateway_sqlite.audit import Audit
 from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
 from claude_gateway_sqlite.instances import Instances
+from claude_gateway_sqlite.keys import Keys
 from claude_gateway_sqlite.ledger import Ledger
 from claude_gateway_sqlite.messages import Messages
 from claude_gateway_sqlite.opening import Synchronous, for_writing, prepared, private
@@ -21,10 +22,11 @@ from claude_gateway_sqlite.pruning import Pruning
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.runs import Runs
 from claude_gateway_sqlite.sessions import Sessions
+from claude_gateway_sqlite.users import Users
 from claude_gateway_sqlite.writer import Writer
 
 
-class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Audit, Pruning):
+class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Audit, Keys, Users, Pruning):
     """Everything in one file."""
 
     def __init__(self, file: Path, writer: Writer, readers: Readers, instances: Instances) -> None:

@@ -4,14 +4,21 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from claude_gateway_sqlite.store import open_store
+from claude_gateway_sqlite.store import SqliteStore, open_store
 
-from claude_gateway import Store
-from claude_gateway.testing import StoreConformance
+from claude_gateway.testing import KeysConformance, StoreConformance
 
 
-class TestSqlite(StoreConformance):
+class OfSqlite:
     @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncGenerator[Store]:
+    async def store(self, tmp_path: Path) -> AsyncGenerator[SqliteStore]:
         async with open_store(tmp_path) as store:
             yield store
+
+
+class TestSqlite(OfSqlite, StoreConformance):
+    pass
+
+
+class TestKeys(OfSqlite, KeysConformance):
+    pass

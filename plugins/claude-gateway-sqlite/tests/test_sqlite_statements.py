@@ -85,7 +85,11 @@ WHOLE = {
     "copies.NOTED",
     "copies.FORGET",
     "copies.IS_MARKED",
+    "keys.COUNT",
+    "keys.LIST",
     "sessions.ACTIVE",
+    "users.COUNT",
+    "users.LIST",
     "runs.GOING_ON",
 }
 NO_TABLE = re.compile(r"SCAN (json_each|f VIRTUAL|f$|owners|w$|\(subquery|\d* ?CONSTANT)")
@@ -128,6 +132,9 @@ def test_no_statement_reads_a_whole_table(database: sqlite3.Connection, name: st
     [
         "audit.OF_OWNER",
         "audit.OF_ALL",
+        "keys.LIST",
+        "keys.LIST_OF_USER",
+        "users.LIST",
         "sessions.LIST",
         "projects.LIST",
         "runs.LIST",
