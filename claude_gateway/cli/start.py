@@ -20,7 +20,12 @@ from claude_gateway.plugins import Plugins, load
 from claude_gateway.settings import Setting, Settings
 
 OURS = ("GATEWAY_", "ANTHROPIC_", "MOCK_", "CORS_", "SQLITE_")
-READ_BY_COMPOSE = ("GATEWAY_PUBLISH", "GATEWAY_UID", "GATEWAY_GID")
+READ_BY_COMPOSE = (
+    "GATEWAY_PUBLISH",
+    "GATEWAY_UID",
+    "GATEWAY_GID",
+    "GATEWAY_METRICS_KEY_FILE",
+)
 
 
 def load_plugins(variables: Mapping[str, str]) -> Plugins:
