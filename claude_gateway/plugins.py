@@ -81,6 +81,12 @@ class Plugins:
             given += [(name, thing) for thing in things]
         return given
 
+    def packages(self) -> list[str]:
+        """Return the names of the packages that plugins came in, sorted: their loggers begin so."""
+        plugins = [plugin for _, plugin in self._manager.list_name_plugin() if plugin is not None]
+        homes = [getattr(p, "__name__", None) or type(p).__module__ for p in plugins]
+        return sorted({home.partition(".")[0] for home in homes})
+
     def describe(self) -> list[Description]:
         """Say what is loaded and what is blocked, in order of name."""
         loaded = [

@@ -11,8 +11,15 @@ _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
 
 
 def redacted(text: str) -> str:
-    """Return `text` with everything that looks like a key masked. Costs two searches."""
-    return _BEARER.sub(r"\1***", _KEY.sub(r"\1***", text))
+    """Return `text` with everything that looks like a key masked.
+
+    Plain searches, which are far cheaper than the patterns, tell that there is none.
+    """
+    if "sk-" in text or "cg-" in text:
+        text = _KEY.sub(r"\1***", text)
+    if "bearer" in text.lower():
+        text = _BEARER.sub(r"\1***", text)
+    return text
 
 
 def redacted_value(value: object) -> object:

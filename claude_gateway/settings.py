@@ -188,13 +188,14 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser that accepts only `choices`."""
+def one_of(*choices: str, any_case: bool = False) -> Callable[[str], str]:
+    """Return a parser that accepts only `choices`; in capitals as well, where any case will do."""
 
     def parse(raw: str) -> str:
-        if raw not in choices:
+        value = raw.lower() if any_case else raw
+        if value not in choices:
             raise ValueError(f"wants one of {', '.join(choices)}, not {raw!r}")
-        return raw
+        return value
 
     return parse
 

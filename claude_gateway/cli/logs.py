@@ -1,55 +1,34 @@
-"""Log lines on standard error: an event and its fields, as JSON or for a person."""
+"""Lines of the log on standard error: an event and its fields, as JSON or for a person.
+
+structlog makes them, of whatever is logged by the core, by plugins and by libraries, with `logging`
+or with structlog. The lines of requests come from elsewhere (`web.access_log`), and end the same way.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
 
+import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import JSONRenderer, StackInfoRenderer, format_exc_info
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict, Processor
+
+from claude_gateway.context import CURRENT
 from claude_gateway.redaction import redacted
 from claude_gateway.sse import compact
 
-# Attributes that every record has; what remains came with the call.
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
-    "message",
-    "asctime",
-    "fields",
-    "taskName",
-}
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Time, level, event, then the fields."""
-        line: dict[str, object] = {
-            "time": _time(record.created),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            **fields(record),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return redacted(compact(line).decode())
-
-
-class Console(logging.Formatter):
-    """A line for a person."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Time, level, event, then name=value."""
-        moment = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
-        values = " ".join(f"{name}={value}" for name, value in fields(record).items())
-        line = f"{moment} {record.levelname.lower():<7} {record.getMessage()} {values}".rstrip()
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return redacted(line)
-
-
-def fields(record: logging.LogRecord) -> dict[str, object]:
-    """Return what the call gave beside the event, as `extra`."""
-    return {name: v for name, v in vars(record).items() if name not in _STANDARD}
+NOISY = ("asyncio", "aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2")
+OURS = "claude_gateway"
+# Attributes that every record has, or gets from who writes it elsewhere; what remains came with the call.
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# A line for a person begins with these.
+IN_FRONT = ("method", "route", "status")
 
 
 def for_a_person(form: str) -> bool:
@@ -57,31 +36,124 @@ def for_a_person(form: str) -> bool:
     return form == "console" or (form == "auto" and sys.stderr.isatty())
 
 
-def json_line(values: dict[str, object]) -> bytes:
-    """One line of the access log, as JSON."""
-    return compact(values) + b"\n"
+def ending(form: str) -> Sequence[Processor]:
+    """Return what makes text of a line's fields; the last takes out what looks like a key."""
+    if not for_a_person(form):
+        return (JSONRenderer(serializer=_json), _redacted)
+    console = ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        # The prettier ones show the values of variables: prompts and keys.
+        exception_formatter=plain_traceback,
+        sort_keys=False,
+        timestamp_key="time",
+        pad_event_to=0,
+    )
+    return (_for_a_person, console, _redacted)
 
 
-def console_line(values: dict[str, object]) -> bytes:
-    """One line of the access log, for a person."""
-    hidden = ("time", "level", "event", "request_id", "run", "method", "route", "status")
-    rest = " ".join(f"{name}={value}" for name, value in values.items() if name not in hidden)
-    moment = str(values["time"])[11:19]
-    line = f"{moment} {values['method']} {values['route']} {values['status']} {rest}"
-    return f"{line} {values['request_id']}\n".encode()
+def request_line(form: str) -> Callable[[MutableMapping[str, Any]], bytes]:
+    """Return what writes the line of a request, as JSON without the detours: there are many."""
+    return partial(_written, tuple(ending(form))) if for_a_person(form) else _request
 
 
-def configure(form: str, *, debug: bool) -> None:
-    """Set the root logger up; `form` is auto, console or json."""
+def configure(form: str, level: str, plugins: Iterable[str] = ()) -> None:
+    """Set up logging and structlog: `form` is auto, console or json, `level` the least that is said.
+
+    `plugins` names the packages whose loggers say as much as the gateway's own. All others say no
+    more than information: libraries, at the level below, write keys and whole prompts.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Console() if for_a_person(form) else JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Only our own loggers say more: the SDK's, at this level, write keys and whole prompts.
-    logging.getLogger("claude_gateway").setLevel(logging.DEBUG if debug else logging.INFO)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[_with_extra],
+            processors=[_headed, StackInfoRenderer(), format_exc_info, *ending(form)],
+        )
+    )
+    least = logging.getLevelNamesMapping()[level.upper()]
+    logging.root.addHandler(handler)
+    logging.root.setLevel(max(least, logging.INFO))
+    for name in (OURS, *plugins):
+        logging.getLogger(name).setLevel(least)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(least, logging.WARNING))
     # Not asked for on any line, and each takes a look-up for every record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    for noisy in ("asyncio", "aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "httpx2"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _with_extra(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Add what a call of `logging` gave as `extra`."""
+    record = line["_record"]
+    line.update((name, value) for name, value in vars(record).items() if name not in STANDARD)
+    return line
+
+
+def _headed(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Put in front what every line has, and whose work it was; what the call said goes first."""
+    record: logging.LogRecord = line.pop("_record")
+    line.pop("_from_structlog")
+    context = CURRENT.get()
+    return {
+        "time": _time(record.created),
+        "level": record.levelname.lower(),
+        "event": line.pop("event"),
+        "logger": record.name,
+        **(context.fields() if context is not None else {}),
+        **line,
+    }
+
+
+def _for_a_person(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Put the time of this place, and what a request asked for, in front; nothing moves the cursor."""
+    for name, value in line.items():
+        if isinstance(value, str) and name != "exception" and not value.isprintable():
+            line[name] = value.encode("unicode_escape").decode()
+    moment = datetime.fromisoformat(line["time"]).astimezone()
+    line["time"] = moment.strftime("%H:%M:%S")
+    if "route" in line:
+        line["event"] = " ".join(str(line.pop(name)) for name in IN_FRONT)
+    return line
+
+
+def _json(line: EventDict, default: Callable[[object], object]) -> str:
+    """Return JSON of whatever there is: a stranger's values are shown as Python writes them."""
+    try:
+        return compact(line).decode()
+    except (TypeError, ValueError, RecursionError):
+        return compact({str(name): _plain(value, default) for name, value in line.items()}).decode()
+
+
+def _plain(value: object, default: Callable[[object], object]) -> object:
+    try:
+        compact(value)
+    except (TypeError, ValueError, RecursionError):
+        return str(default(value))
+    return value
+
+
+def _redacted(_logger: object, _method: str, text: EventDict) -> str:
+    return redacted(cast("str", text))
+
+
+def _request(line: EventDict) -> bytes:
+    return b"%b\n" % redacted(compact(line).decode()).encode()
+
+
+def _written(processors: Sequence[Processor], line: EventDict) -> bytes:
+    made: Any = line
+    for process in processors:
+        made = process(None, "", made)
+    return f"{made}\n".encode(errors="replace")
 
 
 def _time(created: float) -> str:

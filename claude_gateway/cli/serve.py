@@ -15,7 +15,6 @@ from pathlib import Path
 import click
 
 from claude_gateway.cli.banner import banner
-from claude_gateway.cli.logs import configure, console_line, for_a_person, json_line
 from claude_gateway.cli.reach import check_reach, has_issued
 from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
@@ -43,12 +42,17 @@ OPTIONS: Mapping[str, Setting[object]] = {
 def serve(**options: str | None) -> None:
     """Start the gateway. Settings come from the environment and from .env; options win."""
     settings, plugins = prepare({OPTIONS[name].name: value for name, value in options.items()})
-    configure(settings[names.LOG_FORMAT], debug=settings[names.DEBUG])
+    # structlog takes a while to load: a mistake above is told before that.
+    from claude_gateway.cli.logs import configure, request_line  # noqa: PLC0415
+
+    form = settings[names.LOG_FORMAT]
+    level = "debug" if settings[names.DEBUG] else settings[names.LOG_LEVEL]
+    configure(form, level, plugins.packages())
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
     check_certificate(settings)
     check_reach(settings, partial(has_issued, settings, plugins))
-    # Loading aiohttp takes most of the start; a mistake above is told before that.
+    # Loading aiohttp takes most of the start.
     from claude_gateway.web import server  # noqa: PLC0415
     from claude_gateway.web.access_log import AccessLog  # noqa: PLC0415
     from claude_gateway.web.gateway import Gateway  # noqa: PLC0415
@@ -62,8 +66,8 @@ def serve(**options: str | None) -> None:
         click.echo(banner(settings, sock.getsockname()[1], counts))
         sys.stdout.flush()
 
-    line = console_line if for_a_person(settings[names.LOG_FORMAT]) else json_line
-    run(server.serve(settings, plugins, sock, ready, AccessLog(line, write_log)))
+    access_log = AccessLog(request_line(form), write_log, level)
+    run(server.serve(settings, plugins, sock, ready, access_log))
 
 
 def write_log(lines: bytes) -> None:

@@ -184,7 +184,20 @@ CORS_ORIGINS = Setting(
     "https://app.example.org",
 )
 
-DEBUG = Setting("DEBUG", flag, False, "Log more. Prompts and keys are never logged.", RUNNING)
+DEBUG = Setting(
+    "DEBUG",
+    flag,
+    False,
+    "Log more, as LOG_LEVEL=debug does. Prompts and keys are never logged.",
+    RUNNING,
+)
+LOG_LEVEL = Setting(
+    "LOG_LEVEL",
+    one_of("debug", "info", "warning", "error", "critical", any_case=True),
+    "info",
+    "The least that is logged: debug, info, warning, error or critical.",
+    RUNNING,
+)
 LOG_FORMAT = Setting(
     "LOG_FORMAT",
     one_of("auto", "console", "json"),

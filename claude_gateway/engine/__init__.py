@@ -16,7 +16,7 @@ from functools import partial
 from claude_gateway.backends import Backend
 from claude_gateway.engine.account import account, note
 from claude_gateway.engine.between import Between, decided
-from claude_gateway.engine.booking import Booking, Round, safely, tell_round
+from claude_gateway.engine.booking import Booking, Round, Upstream, safely, tell_round
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.caller import Caller
 from claude_gateway.engine.calls import Asking, Begun, folded
@@ -89,7 +89,8 @@ class Engine:
         with Booking(run, self._observers):
             if rounds is not None and rounds.possible(request):
                 return await self._concatenated(asking, run, rounds)
-            whole = await self._caller.at_once(asking, run)
+            with Upstream(run):
+                whole = await self._caller.at_once(asking, run)
             self._account(run, whole.answer)
             return whole.answer
 
@@ -101,7 +102,7 @@ class Engine:
         self, begun: Callable[[], Awaitable[Begun]], run: Run, book: AbstractContextManager[None]
     ) -> AsyncGenerator[Sequence[Event]]:
         """Yield the batches of one call of the model."""
-        with book:
+        with book, Upstream(run):
             now = await begun()
             rest = now.rest if run.deadline is None else until(now.rest, run.deadline)
             with now.call, Round(run, self._observers):
@@ -150,7 +151,8 @@ class Engine:
         turn = Turn(run)
         following: Asking | None = asking
         while following is not None:
-            whole = await self._caller.at_once(following, run)
+            with Upstream(run):
+                whole = await self._caller.at_once(following, run)
             self._account(run, whole.answer)
             turn.asked(whole.backend, whole.request)
             turn.heard(whole.answer)

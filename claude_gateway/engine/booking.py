@@ -50,6 +50,24 @@ class Booking:
             ) from exc
 
 
+class Upstream:
+    """Takes the time of a call of the model's, from the first attempt to its end."""
+
+    __slots__ = ("_began", "_run")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+        if self._run.asked is None:
+            self._run.asked = self._began
+
+    def __exit__(self, *_how: object) -> None:
+        self._run.upstream += time.monotonic() - self._began
+
+
 class Round:
     """One stream of the model's: opened in the account, and told when it is over, well or not."""
 

@@ -57,6 +57,21 @@ def cost_of(model: ModelInfo, usage: Usage, day: date, factors: Factors) -> Cost
     return cost(usage, model.price_at(day, usage.prompt_tokens), factor(usage, factors))
 
 
+def dollars_of(model: ModelInfo, usage: Usage, day: date, factors: Factors) -> Decimal | None:
+    """What `cost_of` comes to, without the explanation: asked once for every run, at the least."""
+    price = model.price_at(day, usage.prompt_tokens)
+    if price is None:
+        return None
+    by, total = factor(usage, factors), Decimal(0)
+    for of, tokens in classes(usage).items():
+        if tokens:
+            rate = _rate(price, of, by)
+            if rate is None:
+                return None
+            total += rate * tokens / MILLION
+    return total
+
+
 def cost(usage: Usage, price: Price | None, factor: Decimal = ONE) -> Cost:
     """What `usage` cost at `price`, every rate times `factor`."""
     return Cost(

@@ -14,6 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from claude_gateway import context
 from claude_gateway.dialects import kept
 from claude_gateway.engine.telling import stopping, told
 from claude_gateway.errors import Conflict, GatewayError, InternalError, PayloadTooLarge
@@ -131,6 +132,7 @@ class LiveRun:
         await self._over.wait()
 
     async def _live(self) -> None:
+        self._on_its_own()
         status: RunStatus = "completed"
         try:
             await self._heard()
@@ -143,6 +145,9 @@ class LiveRun:
         if self._task is not None:
             self._task.uncancel()
         await self._finish(status)
+
+    def _on_its_own(self) -> None:
+        context.begin_run(self.record.id, self.record.request_id, self.record.owner)
 
     async def _heard(self) -> None:
         self._living = True
@@ -176,6 +181,7 @@ class LiveRun:
         self.log.let_go()
 
     async def _cut(self, why: GatewayError) -> None:
+        self._on_its_own()
         async with self.deciding:
             self._finishing, self.failure = True, why
             frames = kept.ended(self.record.dialect, why, self.record.request_id)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from claude_gateway.context import spending
 from claude_gateway.errors import NotFound
 from claude_gateway.stores import KeepsPins
 from claude_gateway.tool_servers import ToolServer
@@ -176,6 +177,8 @@ class Toolbox:
         finally:
             seconds = time.monotonic() - clock
             took = round(seconds * 1000)
+            if (spent := spending()) is not None:
+                spent.tools += seconds
             self.tell(course.told(seconds))
             if self._audit is not None and noted is not None:
                 await self._audit.ended(noted, course, took)

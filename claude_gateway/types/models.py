@@ -94,6 +94,11 @@ class ModelInfo:
 
     def price_at(self, day: date, prompt_tokens: int = 0) -> Price | None:
         """Return what a prompt of this size costs on `day`, cached parts included in the size."""
+        if not self.prices:  # nearly every model
+            only = self.price
+            if only is None or (only.since is not None and only.since > day):
+                return None
+            return only if prompt_tokens > only.above or not only.above else None
         fitting = [p for p in self.tariff(day) if prompt_tokens > p.above or not p.above]
         return fitting[-1] if fitting else None
 

@@ -33,6 +33,9 @@ class Run:
     or left out because upstream rejected it. `parked` is set while a person is asked about its calls: then
     it has ended for its observers, and begins again, with the account it had, when it goes on.
 
+    `asked` is when the model was asked first, `upstream` how many seconds calls of the model have taken
+    that are over: with the waits between attempts, and with whatever the client was slow to read.
+
     `listed` is whether `model` is one that the gateway lists; others are names that a client chose.
     """
 
@@ -58,11 +61,21 @@ class Run:
     forgot_thinking: bool = False
     parked: bool = False
     listed: bool = True
+    asked: float | None = None
+    upstream: float = 0.0
     price: PriceOf = field(default=unpriced, repr=False, compare=False)
+    _reckoned: tuple[Usage, tuple[Usage, ...], str, Decimal | None] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def cost(self) -> Decimal | None:
         """Return what it has cost so far, in US dollars; None when nobody knows."""
-        return cost_of(self, self.price)
+        usage, rounds, model = self.usage, self.rounds, self.fallback or self.model
+        last = self._reckoned
+        # Several who watch ask for it, of an account that did not change in between.
+        if last is None or last[0] is not usage or last[1] is not rounds or last[2] != model:
+            last = self._reckoned = (usage, rounds, model, cost_of(self, self.price))
+        return last[3]
 
 
 def cost_of(run: Run, price: PriceOf) -> Decimal | None:

@@ -7,29 +7,70 @@ parsing the request did. They are collected and written together, 20 times a sec
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
 
+from claude_gateway.context import Context
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 
 Line = dict[str, object]
 
 FLUSH_AFTER = 0.05  # seconds
+# An answer that the operator may have to do something about: the gateway's own defect; upstream's, or too
+# much to do; a caller who was not let in.
+FAILED, FAILING, REFUSED = 500, 501, (401, 403)
+LEFT = "cancelled"  # the client did; that is no failure
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a request ended: `seconds` after it began, and whose it was, as far as that is known."""
+
+    status: int
+    seconds: float
+    principal: Principal | None = None
+    run: Run | None = None
+
+    @property
+    def level(self) -> str:
+        """How much the line matters."""
+        if self.status == FAILED:
+            return "error"
+        broken = self.run is not None and self.run.error not in (None, LEFT)
+        return "warning" if self.status >= FAILING or self.status in REFUSED or broken else "info"
 
 
 class AccessLog:
     """Collects lines; `render` makes text of one, `sink` takes what is written together."""
 
-    def __init__(self, render: Callable[[Line], bytes], sink: Callable[[bytes], object]) -> None:
+    def __init__(
+        self,
+        render: Callable[[Line], bytes],
+        sink: Callable[[bytes], object],
+        least: str = "info",
+    ) -> None:
+        """Lines that matter less than `least` are not written."""
+        levels = logging.getLevelNamesMapping()
+        self._wanted = {
+            name
+            for name in ("info", "warning", "error")
+            if levels[name.upper()] >= levels[least.upper()]
+        }
         self._render = render
         self._sink = sink
         self._lines: list[bytes] = []
         self._second = 0
         self._stamp = ""
+
+    def wants(self, level: str) -> bool:
+        """Whether a line of this level is written; making one that is not would be for nothing."""
+        return level in self._wanted
 
     def write(self, fields: Line) -> None:
         """Add a line."""
@@ -52,28 +93,30 @@ class AccessLog:
         return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
 
 
-def describe(
-    request: web.Request,
-    request_id: str,
-    status: int,
-    seconds: float,
-    who: tuple[Principal | None, Run | None],
-) -> Line:
+def describe(request: web.Request, context: Context, ended: Ended) -> Line:
     """Say what was asked, by whom, and how it ended."""
+    method = request.method
     fields: Line = {
-        "level": "info",
+        "level": ended.level,
         "event": "request",
-        "request_id": request_id,
-        "method": request.method,
+        "request_id": context.request_id,
+        "method": method,
         "route": route_of(request),
-        "status": status,
-        "ms": round(seconds * 1000, 2),
+        "status": ended.status,
+        "ms": round(ended.seconds * 1000, 2),
+        "bytes_in": request.content.total_bytes,
+        "bytes_out": context.sent if method != "HEAD" else 0,
     }
-    principal, run = who
-    if principal is not None:
-        fields["principal"] = principal.id
-    if run is not None:
-        _add(fields, run)
+    if ended.principal is not None:
+        fields["principal"] = ended.principal.id
+    if ended.status in REFUSED:
+        fields["peer"] = request.remote  # for those who keep out whoever tries too often
+    if ended.run is not None:
+        _add(fields, ended.run)
+    if context.spent is not None:
+        spent = context.spent
+        waits = ("queue_ms", spent.queue), ("store_ms", spent.store), ("tools_ms", spent.tools)
+        fields.update((name, round(wait * 1000, 2)) for name, wait in waits if wait)
     return fields
 
 
@@ -90,8 +133,12 @@ def _add(fields: Line, run: Run) -> None:
     fields["stream"] = run.stream
     fields["input_tokens"] = usage.prompt_tokens
     fields["output_tokens"] = usage.output_tokens
+    if (cost := run.cost()) is not None:
+        fields["cost"] = float(cost)
     if run.first_token is not None:
         fields["first_token_ms"] = round((run.first_token - run.started) * 1000, 2)
+    if run.upstream:
+        fields["upstream_ms"] = round(run.upstream * 1000, 2)
     if len(run.rounds) > 1:
         fields["rounds"] = len(run.rounds)
     if run.fallback is not None:

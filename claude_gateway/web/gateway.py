@@ -13,6 +13,7 @@ from aiohttp import web
 
 from claude_gateway.access.door import Door
 from claude_gateway.access.issued import IssuedKeys
+from claude_gateway.context import Context
 from claude_gateway.engine import Engine
 from claude_gateway.engine.hearing import Hearing
 from claude_gateway.ids import Ids
@@ -97,6 +98,7 @@ class Gateway:
 
 GATEWAY = web.AppKey("gateway", Gateway)
 REQUEST_ID = web.RequestKey("request_id", str)
+CONTEXT = web.RequestKey("context", Context)
 PRINCIPAL = web.RequestKey("principal", Principal)
 RUN = web.RequestKey("run", Run)
 
@@ -120,4 +122,5 @@ def begin_run(request: web.Request, resolved: Resolved, *, stream: bool) -> Run:
         price=gateway.price,
     )
     request[RUN] = run
+    request[CONTEXT].run = run.id
     return run

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from claude_gateway.access.door import Arrival
+from claude_gateway.context import CURRENT, Context
 from claude_gateway.engine.hearing import tell
 from claude_gateway.engine.telling import told
 from claude_gateway.errors import (
@@ -26,9 +27,10 @@ from claude_gateway.errors import (
     Unauthorized,
 )
 from claude_gateway.types.watching import RequestEnd
-from claude_gateway.web.access_log import describe, route_of
+from claude_gateway.web.access_log import Ended, describe, route_of
 from claude_gateway.web.edge import ROUTED
 from claude_gateway.web.gateway import (
+    CONTEXT,
     GATEWAY,
     GUARDED,
     PRINCIPAL,
@@ -51,23 +53,34 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     asked = request.headers.get("x-request-id")
     name = asked if asked and SANE_ID.fullmatch(asked) else gateway.ids.request()
     request[REQUEST_ID] = name
-    started = time.monotonic()
+    context = request[CONTEXT] = Context(name, time.monotonic())
+    CURRENT.set(context)
     task = request.task  # the connection's: cancelling it cancels what it waits for
     gateway.live.add(task)
     status = CLIENT_CLOSED
     try:
         response = await _answer(request, handler, gateway)
         status = response.status
+        if not response.prepared:  # a stream has counted what it wrote
+            context.sent = response.content_length or 0
         return response
     finally:
+        CURRENT.set(None)  # the next request on this connection is another one
         gateway.live.discard(task)
-        seconds, routed = time.monotonic() - started, request.get(ROUTED, request)
-        if gateway.access_log is not None:
-            who = (request.get(PRINCIPAL), request.get(RUN))
-            gateway.access_log.write(describe(routed, name, status, seconds, who))
-        if gateway.hearing.requests:
-            end = RequestEnd(request.method, route_of(routed), status, seconds)
-            tell(gateway.hearing.requests, end)
+        _over(request, gateway, status)
+
+
+def _over(request: web.Request, gateway: Gateway, status: int) -> None:
+    """Tell the log and the observers that a request has ended."""
+    context, routed = request[CONTEXT], request.get(ROUTED, request)
+    seconds = time.monotonic() - context.began
+    if gateway.access_log is not None:
+        ended = Ended(status, seconds, request.get(PRINCIPAL), request.get(RUN))
+        if gateway.access_log.wants(ended.level):
+            gateway.access_log.write(describe(routed, context, ended))
+    if gateway.hearing.requests:
+        end = RequestEnd(request.method, route_of(routed), status, seconds)
+        tell(gateway.hearing.requests, end)
 
 
 async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> web.StreamResponse:
@@ -105,6 +118,8 @@ async def _admitted(
     if not rule.public:
         principal = await gateway.door.admit(_keys(request), lambda: _arrival(request))
         request[PRINCIPAL] = principal
+        context = request[CONTEXT]
+        context.principal, context.admitted = principal.id, time.monotonic()
         profile = gateway.edge.of_key(request, principal)
         if profile is not None:
             return await gateway.edge.adapted(request, profile, _respond)

@@ -32,7 +32,7 @@ from claude_gateway.key_stores import as_key_store
 from claude_gateway.loop.limits import limits_of
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
-from claude_gateway.models.cost import cost_of
+from claude_gateway.models.cost import dollars_of
 from claude_gateway.models.fallbacks import Fallbacks
 from claude_gateway.models.prices import Factors
 from claude_gateway.models.table import Said
@@ -137,7 +137,7 @@ def _price(catalogue: Catalogue, factors: Factors, model: str, usage: Usage) -> 
         known = catalogue.resolve(model).model
     except NotFound:  # a run of before, when there was another backend
         return None
-    return cost_of(known, usage, datetime.now(UTC).date(), factors).dollars
+    return dollars_of(known, usage, datetime.now(UTC).date(), factors)
 
 
 def _fetcher(settings: Settings) -> Fetcher | None:

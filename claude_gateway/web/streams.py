@@ -11,6 +11,7 @@ from contextlib import aclosing
 from aiohttp import web
 
 from claude_gateway import sse
+from claude_gateway.context import Context
 from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.engine.hearing import tell
 from claude_gateway.engine.telling import told
@@ -19,7 +20,7 @@ from claude_gateway.types.events import Event
 from claude_gateway.types.watching import StreamEnd
 from claude_gateway.web.access_log import route_of
 from claude_gateway.web.adapted import ADAPTED, Adapted
-from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
+from claude_gateway.web.gateway import CONTEXT, GATEWAY, REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,10 @@ class EventStream:
 
     def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
         self.last_write = self._began = time.monotonic()
-        self._writes = self._size = 0
+        self._writes = 0
         self._longest_gap = 0.0
         self._request = request
+        self._context = request.get(CONTEXT) or Context("")
         self._response = _Response(headers=sse.HEADERS)
         self._headers = headers
         self._committing = asyncio.Lock()
@@ -52,7 +54,7 @@ class EventStream:
             self._longest_gap = now - self.last_write
         self.last_write = now
         self._writes += 1
-        self._size += len(data)
+        self._context.sent += len(data)
         await self._response.write(data)
 
     def over(self) -> None:
@@ -60,7 +62,7 @@ class EventStream:
         those = self._request.app[GATEWAY].hearing.streams
         if those and self._writes:
             seconds = time.monotonic() - self._began
-            figures = (seconds, self._writes, self._size, self._longest_gap)
+            figures = (seconds, self._writes, self._context.sent, self._longest_gap)
             tell(those, StreamEnd(route_of(self._request), *figures))
 
     async def beat(self) -> None:

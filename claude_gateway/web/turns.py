@@ -20,7 +20,7 @@ from claude_gateway.runs.live import LiveRun
 from claude_gateway.runs.work import Work
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Replay, RunRecord, TurnStart
-from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, REQUEST_ID
+from claude_gateway.web.gateway import CONTEXT, GATEWAY, PRINCIPAL, REQUEST_ID
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
 from claude_gateway.web.replies import bytes_reply
 from claude_gateway.web.viewing import Fail, ended_elsewhere, forgotten, watched
@@ -134,8 +134,12 @@ async def _in_turn(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
     if session is None:
         return await wish.begin(None, wish)
     claims, place = the_runs(request).claims, (owner_of(request), session)
-    waits = wish.about.if_busy == "queue"
-    claim = await claims.take_in_turn(place) if waits else claims.take(place)
+    if wish.about.if_busy == "queue":
+        began = time.monotonic()
+        claim = await claims.take_in_turn(place)
+        request[CONTEXT].spending().queue += time.monotonic() - began
+    else:
+        claim = claims.take(place)
     try:
         for _ in range(TRIES - 1):
             try:

@@ -1,4 +1,4 @@
-"""Log lines are an event and its fields, for a machine or for a person."""
+"""Log lines are an event and its fields, for a machine or for a person, whoever writes them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pytest
+import structlog
 
-from claude_gateway.cli.logs import (
-    Console,
-    JsonLines,
-    configure,
-    console_line,
-    fields,
-    for_a_person,
-    json_line,
-)
+from claude_gateway.cli.logs import configure, for_a_person, request_line
+from claude_gateway.context import CURRENT, Context, begin_run
 
 LINE: dict[str, object] = {
     "time": "2026-01-02T03:04:05.678Z",
@@ -32,51 +28,157 @@ LINE: dict[str, object] = {
 }
 
 
-def record(**extra: object) -> logging.LogRecord:
-    return logging.makeLogRecord(
-        {"msg": "run %s", "args": ("ended",), "levelname": "WARNING", "created": 0.5, **extra}
-    )
+class Screen(io.StringIO):
+    terminal = False
+
+    def isatty(self) -> bool:
+        return self.terminal
 
 
-def failed() -> logging.LogRecord:
-    try:
-        raise ValueError("why")
-    except ValueError:
-        return record(exc_info=sys.exc_info())
+@dataclass
+class Log:
+    """What was written, once the log has been set up by `configure`."""
+
+    screen: Screen
+    configure: Callable[..., None]
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.screen.getvalue().splitlines()]
 
 
-def test_a_machine_gets_one_object_a_line() -> None:
-    line = JsonLines().format(record(model="m", ms=1.5))
-    assert json.loads(line) == {
-        "time": "1970-01-01T00:00:00.500Z",
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+    screen = Screen()
+    every = [
+        logging.root,
+        *map(logging.getLogger, ("claude_gateway", "aiohttp", "asyncio", "parrot")),
+    ]
+    levels = {logger: logger.level for logger in every}
+    flags = ("logThreads", "logProcesses", "logMultiprocessing")
+
+    def configured(form: str, level: str, plugins: Sequence[str] = ()) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stderr", screen)
+            configure(form, level, plugins)
+
+    for flag in flags:
+        monkeypatch.setattr(logging, flag, True)
+    yield Log(screen, configured)
+    for handler in [h for h in logging.root.handlers if getattr(h, "stream", None) is screen]:
+        logging.root.removeHandler(handler)
+    for logger, level in levels.items():
+        logger.setLevel(level)
+    structlog.reset_defaults()
+    CURRENT.set(None)
+
+
+def ours() -> logging.Logger:
+    return logging.getLogger("claude_gateway.x")
+
+
+def test_a_machine_gets_one_object_a_line(log: Log) -> None:
+    log.configure("json", "info")
+    ours().warning("run %s", "ended", extra={"model": "m", "ms": 1.5})
+    (line,) = log.lines
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line.pop("time")))
+    assert line == {
         "level": "warning",
         "event": "run ended",
+        "logger": "claude_gateway.x",
         "model": "m",
         "ms": 1.5,
     }
 
 
-def test_a_machine_gets_a_traceback_in_the_same_line() -> None:
-    line = JsonLines().format(failed())
-    assert "\n" not in line
-    assert json.loads(line)["exception"].endswith("ValueError: why")
+def test_a_machine_gets_a_traceback_in_the_same_line(log: Log) -> None:
+    log.configure("json", "info")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        ours().exception("it failed")
+    (line,) = log.lines
+    assert str(line["exception"]).endswith("ValueError: why")
 
 
-def test_a_person_gets_name_and_value() -> None:
-    line = Console().format(record(model="m", ms=1.5))
-    assert re.fullmatch(r"\d\d:\d\d:\d\d warning run ended model=m ms=1\.5", line)
-    assert Console().format(record()).endswith("run ended")
-
-
-def test_a_person_gets_a_traceback_below() -> None:
-    first, *rest = Console().format(failed()).splitlines()
-    assert first.endswith("run ended")
+def test_a_person_gets_name_and_value_and_a_traceback_below(log: Log) -> None:
+    log.configure("console", "info")
+    try:
+        secret = "CANARY"  # noqa: F841  # what no traceback may show
+        raise ValueError("why")
+    except ValueError:
+        ours().exception("run ended", extra={"model": "m", "ms": 1.5})
+    first, *rest = log.screen.getvalue().splitlines()
+    assert re.match(r"\d\d:\d\d:\d\d \[error +\] run ended", first)
+    assert "model=m" in first
+    assert "ms=1.5" in first
     assert rest[-1] == "ValueError: why"
+    assert 'secret = "CANARY"' not in rest[-2]
+    assert "'CANARY'" not in log.screen.getvalue()
 
 
-def test_only_what_came_with_the_call_is_a_field() -> None:
-    assert fields(record()) == {}
-    assert fields(record(taskName="t", message="m", x=None)) == {"x": None}
+def test_a_person_s_terminal_obeys_no_line(log: Log) -> None:
+    log.configure("console", "info")
+    ours().info("two\nlines", extra={"name_of": "\x1b[2Jgone"})
+    (line,) = log.screen.getvalue().splitlines()
+    assert "two\\nlines" in line
+    assert "\x1b" not in line
+
+
+def test_a_stranger_s_values_never_lose_a_line(log: Log) -> None:
+    log.configure("json", "info")
+    ours().info("odd", extra={"thing": {1}, "big": 2**70, "half": "\ud800", "key": b"sk-ant-own"})
+    (line,) = log.lines
+    assert (line["thing"], line["big"], line["half"]) == ("{1}", 2**70, "\ufffd")
+    assert "own" not in str(line)
+
+
+def test_s11_keys_are_taken_out_of_every_line_whoever_writes_it(log: Log) -> None:
+    log.configure("json", "info", ["parrot"])
+    key = "sk-ant-api03-CANARY"
+    ours().warning("bad %s", key, extra={"header": f"Bearer {key}"})
+    logging.getLogger("parrot.x").error("bad %s", key)
+    structlog.get_logger("parrot.y").error("bad", key=key)
+    try:
+        raise ValueError(key)
+    except ValueError:
+        logging.getLogger("some.library").exception("failed")
+    written = log.screen.getvalue()
+    assert len(log.lines) == 4
+    assert "CANARY" not in written
+    assert written.count("sk-***") >= 4
+    assert b"CANARY" not in request_line("json")({**LINE, "request_id": key})
+    assert b"CANARY" not in request_line("console")({**LINE, "request_id": key})
+
+
+def test_those_who_use_structlog_themselves_are_written_the_same_way(log: Log) -> None:
+    log.configure("json", "info", ["parrot"])
+    structlog.get_logger("parrot.beak").warning("said %s", "hello", loud=True)
+    structlog.get_logger("parrot.beak").debug("not this")
+    (line,) = log.lines
+    assert {
+        "level": "warning",
+        "event": "said hello",
+        "logger": "parrot.beak",
+    }.items() <= line.items()
+    assert line["loud"] is True
+
+
+def test_every_line_says_whose_work_it_was(log: Log) -> None:
+    log.configure("json", "info")
+    ours().info("nobody's")
+    CURRENT.set(Context("req_1", principal="owner"))
+    ours().info("a request's")
+    ours().info("said otherwise", extra={"request_id": "req_2"})
+    begin_run("run_1", "req_1", "owner")
+    ours().info("a run's")
+    said = [[line.get(name) for name in ("request_id", "principal", "run")] for line in log.lines]
+    assert said == [
+        [None, None, None],
+        ["req_1", "owner", None],
+        ["req_2", "owner", None],
+        ["req_1", "owner", "run_1"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -91,34 +193,43 @@ def test_only_what_came_with_the_call_is_a_field() -> None:
 def test_the_form_fits_the_reader(
     monkeypatch: pytest.MonkeyPatch, form: str, terminal: bool, person: bool
 ) -> None:
-    class Screen(io.StringIO):
-        def isatty(self) -> bool:
-            return terminal
-
-    monkeypatch.setattr(sys, "stderr", Screen())
+    screen = Screen()
+    screen.terminal = terminal
+    monkeypatch.setattr(sys, "stderr", screen)
     assert for_a_person(form) is person
 
 
-def test_a_line_of_the_access_log_is_json_or_short() -> None:
-    assert json.loads(json_line(LINE)) == LINE
-    assert json_line(LINE).endswith(b"}\n")
-    assert console_line(LINE) == b"03:04:05 GET /health 200 ms=1.5 req_1\n"
+def test_the_line_of_a_request_is_json_or_short() -> None:
+    written = request_line("json")(dict(LINE))
+    assert json.loads(written) == LINE
+    assert written.endswith(b"}\n")
+    said = request_line("console")(dict(LINE)).decode()
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d \[info +\] GET /health 200 +request_id=req_1 ms=1\.5\n", said
+    )
 
 
-@pytest.mark.usefixtures("process")
-@pytest.mark.parametrize(("debug", "events"), [(False, ["event"]), (True, ["event", "detail"])])
-def test_logs_go_to_standard_error_and_foreign_ones_are_quieter(
-    monkeypatch: pytest.MonkeyPatch, debug: bool, events: list[str]
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        ("debug", ["a", "b", "c", "d", "e", "f"]),
+        ("info", ["b", "c", "d", "e", "f"]),
+        ("warning", ["c", "d", "e", "f"]),
+        ("error", ["d"]),
+        ("critical", []),
+    ],
+)
+def test_the_level_is_the_least_that_is_said_and_libraries_are_quieter(
+    log: Log, level: str, said: list[str]
 ) -> None:
-    screen = io.StringIO()
-    with monkeypatch.context() as patched:
-        patched.setattr(logging.root, "handlers", [])
-        patched.setattr(sys, "stderr", screen)
-        configure("json", debug=debug)
-        logging.getLogger("claude_gateway.x").info("event", extra={"n": 1})
-        logging.getLogger("claude_gateway.x").debug("detail")
-        logging.getLogger("aiohttp.server").info("noise")
-        logging.getLogger("asyncio").debug("noise")
-    said = [json.loads(line) for line in screen.getvalue().splitlines()]
-    assert [line["event"] for line in said] == events
-    assert said[0]["n"] == 1
+    log.configure("json", level, ["parrot"])
+    ours().debug("a")
+    logging.getLogger("parrot").info("b")
+    logging.getLogger("parrot").warning("c")
+    ours().error("d")
+    logging.getLogger("aiohttp.server").warning("e")
+    logging.getLogger("aiohttp.server").info("noise")
+    logging.getLogger("asyncio").debug("noise")
+    logging.getLogger("some.library").warning("f")
+    logging.getLogger("some.library").debug("noise")
+    assert [line["event"] for line in log.lines] == said

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway import ModelInfo, Price, Usage, shipped_models
-from claude_gateway.models.cost import Part, classes, cost, cost_of, factor
+from claude_gateway.models.cost import Part, classes, cost, cost_of, dollars_of, factor
 from claude_gateway.models.table import shipped
 
 TODAY = date(2026, 11, 1)
@@ -47,6 +47,13 @@ def test_t17_the_total_is_the_sum_of_its_parts(usage: Usage, price: Price) -> No
     assert whole.dollars == sum(part.dollars or 0 for part in whole.parts)
     assert sum(part.tokens for part in whole.parts) == usage.total_tokens
     assert usage.total_tokens == usage.prompt_tokens + usage.output_tokens
+
+
+@given(usages(), st.none() | PRICES | st.builds(Price, RATES, RATES))
+def test_t17_the_short_way_comes_to_the_same(usage: Usage, price: Price | None) -> None:
+    geo = replace(usage, inference_geo="us")
+    asked = ModelInfo("m", price=price), geo, TODAY, {"inference_geo": {"us": 1.1}}
+    assert dollars_of(*asked) == cost_of(*asked).dollars
 
 
 @given(usages(), usages(), PRICES)

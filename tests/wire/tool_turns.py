@@ -25,14 +25,16 @@ def calling(tool: str, id_: str = "toolu_01", **arguments: object) -> Block:
     return tool_use(f"gate__{tool}", json.dumps(arguments), id=id_)
 
 
-def installed(folder: Path) -> dict[str, str]:
-    """Install the gate's plugin, and return the environment that finds it."""
-    source = Path(__file__).with_name("gate_tools.py")
-    (folder / "gate_tools.py").write_text(source.read_text())
-    info = folder / "gate_tools-1.0.dist-info"
+def installed(folder: Path, module: str = "gate_tools") -> dict[str, str]:
+    """Install the gate's plugin, or another one, and return the environment that finds it."""
+    source = Path(__file__).with_name(f"{module}.py")
+    (folder / source.name).write_text(source.read_text())
+    info = folder / f"{module}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gate-tools\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[claude_gateway]\ngate = gate_tools:plugin\n")
+    name = module.replace("_", "-")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    entry = f"{module.partition('_')[0]} = {module}:plugin"
+    (info / "entry_points.txt").write_text(f"[claude_gateway]\n{entry}\n")
     return {"PYTHONPATH": str(folder)}
 
 
