@@ -6,7 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from claude_gateway import Observer, Offer, PluginRoute, Setting, Settings, hookimpl
+from claude_gateway_prometheus.commands import top
 
 if TYPE_CHECKING:
     from claude_gateway_prometheus.meters import Meters
@@ -65,6 +68,10 @@ class Plugin:
             yield (PluginRoute("GET", "/metrics", show, public=settings[METRICS_PUBLIC]),)
 
         return (Offer("prometheus", opened),)
+
+    @hookimpl
+    def register_commands(self) -> Sequence[click.Command]:
+        return (top,)
 
     def _meters(self, settings: Settings) -> Meters:
         """Return the meters of one start, which has settings of its own."""

@@ -1,0 +1,1 @@
+"""A live view in a terminal. It reads /metrics, as Prometheus does."""
