@@ -46,10 +46,12 @@ class HealthBoard:
         self._known = dict(known or {})
         self._every = every
         self._patience = patience
+        self._stale = 3 * every + patience
+        self._began: float | None = None
         self._looks: dict[str, Look] = {}
 
     def summary(self) -> dict[str, bool]:
-        """Every line as good or bad; a check that has not answered yet counts as good."""
+        """Every line as good or bad; one not answered yet counts as good, a stale one as bad."""
         watched = {name: self._ok(name) for name in dict.fromkeys((*ALWAYS, *self._checks))}
         return watched | {name: ask().ok for name, ask in self._known.items()}
 
@@ -58,14 +60,7 @@ class HealthBoard:
         now = time.monotonic()
         looks = {name: self._looks.get(name) for name in self.summary()}
         looks |= {name: Look(ask(), now) for name, ask in self._known.items()}
-        return {
-            name: {
-                "ok": look.health.ok if look else True,
-                "detail": look.health.detail if look else self._why(name),
-                "age_seconds": round(now - look.at, 1) if look else None,
-            }
-            for name, look in looks.items()
-        }
+        return {name: self._detail(name, look, now) for name, look in looks.items()}
 
     def looks(self) -> tuple[HealthLook, ...]:
         """What is known of every line; one that nobody has looked at yet is left out."""
@@ -76,6 +71,7 @@ class HealthBoard:
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
         """Look again and again, one task for each check: a slow one delays nobody."""
+        self._began = time.monotonic()
         tasks = [asyncio.create_task(self._watch(n, c)) for n, c in self._checks.items()]
         try:
             yield
@@ -103,7 +99,24 @@ class HealthBoard:
 
     def _ok(self, name: str) -> bool:
         look = self._looks.get(name)
-        return look.health.ok if look else True
+        good = look.health.ok if look else True
+        return good and not self._is_stale(name, time.monotonic())
+
+    def _is_stale(self, name: str, now: float) -> bool:
+        """Whether a check has said nothing for far longer than it should: it hangs, or has died."""
+        look = self._looks.get(name)
+        since = look.at if look else self._began
+        return name in self._checks and since is not None and now - since > self._stale
+
+    def _detail(self, name: str, look: Look | None, now: float) -> dict[str, object]:
+        said: dict[str, object] = {
+            "ok": look.health.ok if look else True,
+            "detail": look.health.detail if look else self._why(name),
+            "age_seconds": round(now - look.at, 1) if look else None,
+        }
+        if self._is_stale(name, now):
+            said |= {"ok": False, "stale": True, "detail": f"stale; last said: {said['detail']}"}
+        return said
 
     def _why(self, name: str) -> str:
         return "not looked at yet" if name in self._checks else "not configured"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -109,6 +110,44 @@ async def test_a_timeout_of_the_check_itself_is_bad() -> None:
     check = failing(TimeoutError())
     details = await after_a_look(HealthBoard({"x": check}), check)
     assert "'ok': False" in str(details["x"])
+
+
+class Stubborn:
+    """Answers once, and then neither answers nor lets itself be interrupted, until released."""
+
+    def __init__(self, *, first: bool) -> None:
+        self.first = first
+        self.released = asyncio.Event()
+
+    async def check(self) -> Health:
+        if self.first:
+            self.first = False
+            return Health(True, "fine")
+        while not self.released.is_set():
+            with suppress(asyncio.CancelledError):
+                await self.released.wait()
+        return Health(True, "fine again")
+
+
+@pytest.mark.parametrize(("first", "last"), [(True, "fine"), (False, "not looked at yet")])
+async def test_a_check_that_says_nothing_for_too_long_is_stale_until_it_speaks(
+    first: bool, last: str
+) -> None:
+    check = Stubborn(first=first)
+    board = HealthBoard({"x": check}, every=0.01, patience=0.01)
+    async with board.watching(), asyncio.timeout(2):
+        assert board.summary()["x"] is True
+        while board.summary()["x"]:
+            await asyncio.sleep(0.001)
+        said = board.details()["x"]
+        assert isinstance(said, dict)
+        assert (said["ok"], said["stale"]) == (False, True)
+        assert said["detail"] == f"stale; last said: {last}"
+        assert "stale" not in str(board.details()["database"])
+        check.released.set()
+        while not board.summary()["x"]:
+            await asyncio.sleep(0.001)
+        assert "stale" not in str(board.details()["x"])
 
 
 async def test_checks_are_repeated_until_the_board_is_left() -> None:
