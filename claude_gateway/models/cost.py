@@ -7,6 +7,7 @@ part has a fraction of that. So nothing is rounded before somebody wants to show
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -18,6 +19,7 @@ from claude_gateway.types.models import ModelInfo, Price
 from claude_gateway.types.usage import Usage
 
 TokenClass: TypeAlias = Literal["input", "cache_write_5m", "cache_write_1h", "cache_read", "output"]
+MOST_RATES = 1024  # that are kept: names of models and words in a usage may come from outside
 MILLION, ONE = Decimal(1_000_000), Decimal(1)
 
 
@@ -57,19 +59,60 @@ def cost_of(model: ModelInfo, usage: Usage, day: date, factors: Factors) -> Cost
     return cost(usage, model.price_at(day, usage.prompt_tokens), factor(usage, factors))
 
 
-def dollars_of(model: ModelInfo, usage: Usage, day: date, factors: Factors) -> Decimal | None:
-    """What `cost_of` comes to, without the explanation: asked once for every run, at the least."""
-    price = model.price_at(day, usage.prompt_tokens)
-    if price is None:
-        return None
-    by, total = factor(usage, factors), Decimal(0)
-    for of, tokens in classes(usage).items():
-        if tokens:
-            rate = _rate(price, of, by)
-            if rate is None:
-                return None
-            total += rate * tokens / MILLION
-    return total
+class Costs:
+    """What calls cost in dollars, as `cost_of` says it, with the rates worked out once a day.
+
+    Every turn is priced, and all that changes from one to the next are the numbers of tokens.
+    """
+
+    def __init__(self, factors: Factors, today: Callable[[], date]) -> None:
+        self._factors = factors
+        self._today = today
+        self._day = date.min
+        self._tariffs: dict[str, tuple[ModelInfo, tuple[Price, ...]]] = {}
+        self._rates: dict[tuple[str, int, str, str], tuple[Decimal | None, ...]] = {}
+
+    def dollars(self, model: ModelInfo, usage: Usage) -> Decimal | None:
+        """Return what `usage` of `model` costs today; None when anything in it is unknown."""
+        price = self._price(model, usage.prompt_tokens)
+        if price is None:
+            return None
+        key = (model.id, price.above, usage.service_tier, usage.inference_geo)
+        rates = self._rates.get(key)
+        if rates is None:
+            by = factor(usage, self._factors)
+            rates = tuple(_rate(price, of, by) for of in classes(usage))
+            if len(self._rates) < MOST_RATES:
+                self._rates[key] = rates
+        total = Decimal(0)
+        for rate, tokens in zip(rates, classes(usage).values(), strict=True):
+            if tokens:
+                if rate is None:
+                    return None
+                total += rate * tokens / MILLION
+        return total
+
+    def _price(self, model: ModelInfo, prompt_tokens: int) -> Price | None:
+        """As `ModelInfo.price_at`, today."""
+        today = self._today()
+        known, tariff = self._tariffs.get(model.id, (None, ()))
+        if known is not model or today != self._day:
+            tariff = self._renewed(model, today)
+        fitting = None
+        for price in tariff:
+            if prompt_tokens > price.above or not price.above:
+                fitting = price
+        return fitting
+
+    def _renewed(self, model: ModelInfo, today: date) -> tuple[Price, ...]:
+        """Forget what may hold no longer: it is another day, or the model is described anew."""
+        if today != self._day or len(self._tariffs) >= MOST_RATES:
+            self._day = today
+            self._tariffs = {}
+        self._rates = {}
+        tariff = model.tariff(today)
+        self._tariffs[model.id] = (model, tariff)
+        return tariff
 
 
 def cost(usage: Usage, price: Price | None, factor: Decimal = ONE) -> Cost:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -32,9 +32,8 @@ from claude_gateway.key_stores import as_key_store
 from claude_gateway.loop.limits import limits_of
 from claude_gateway.models import overrides
 from claude_gateway.models.catalogue import Catalogue
-from claude_gateway.models.cost import dollars_of
+from claude_gateway.models.cost import Costs
 from claude_gateway.models.fallbacks import Fallbacks
-from claude_gateway.models.prices import Factors
 from claude_gateway.models.table import Said
 from claude_gateway.plugins import Plugins
 from claude_gateway.registry import Registry, open_registry
@@ -75,7 +74,7 @@ def build_gateway(
     said = overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
-    price = partial(_price, catalogue, factors)
+    price = partial(_price, catalogue, Costs(factors, _today))
     hearing = Hearing(registry.observers)
     toolbox = toolbox_of(
         settings, registry.tool_servers, registry.store, partial(tell, hearing.tools)
@@ -132,12 +131,16 @@ def _runs(
     )
 
 
-def _price(catalogue: Catalogue, factors: Factors, model: str, usage: Usage) -> Decimal | None:
+def _price(catalogue: Catalogue, costs: Costs, model: str, usage: Usage) -> Decimal | None:
     try:
         known = catalogue.resolve(model).model
     except NotFound:  # a run of before, when there was another backend
         return None
-    return dollars_of(known, usage, datetime.now(UTC).date(), factors)
+    return costs.dollars(known, usage)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _fetcher(settings: Settings) -> Fetcher | None:

@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claude_gateway import ModelInfo, Price, Usage, shipped_models
-from claude_gateway.models.cost import Part, classes, cost, cost_of, dollars_of, factor
+from claude_gateway.models.cost import MOST_RATES, Costs, Part, classes, cost, cost_of, factor
 from claude_gateway.models.table import shipped
 
 TODAY = date(2026, 11, 1)
 SONNET = Price(2, 10, cache_read=0.2, cache_write_5m=2.5, cache_write_1h=4)
 COUNTS = st.integers(0, 10**7)
 RATES = st.floats(0, 1000, allow_nan=False)
+WORDS = st.tuples(
+    st.sampled_from(["", "standard", "batch", "priority"]), st.sampled_from(["", "us", "global"])
+)
 
 
 @st.composite
@@ -47,13 +50,6 @@ def test_t17_the_total_is_the_sum_of_its_parts(usage: Usage, price: Price) -> No
     assert whole.dollars == sum(part.dollars or 0 for part in whole.parts)
     assert sum(part.tokens for part in whole.parts) == usage.total_tokens
     assert usage.total_tokens == usage.prompt_tokens + usage.output_tokens
-
-
-@given(usages(), st.none() | PRICES | st.builds(Price, RATES, RATES))
-def test_t17_the_short_way_comes_to_the_same(usage: Usage, price: Price | None) -> None:
-    geo = replace(usage, inference_geo="us")
-    asked = ModelInfo("m", price=price), geo, TODAY, {"inference_geo": {"us": 1.1}}
-    assert dollars_of(*asked) == cost_of(*asked).dollars
 
 
 @given(usages(), usages(), PRICES)
@@ -128,3 +124,36 @@ def test_the_whole_prompt_decides_about_the_tier() -> None:
     short, long = Usage(10_000, 0, 0, 90_000), Usage(10_000, 0, 0, 90_001)
     assert cost_of(haiku, short, TODAY, shipped().factors).dollars == Decimal("0.0019")
     assert cost_of(haiku, long, TODAY, shipped().factors).dollars == Decimal("0.00950005")
+
+
+@given(st.lists(st.tuples(st.sampled_from(shipped_models()), usages(), WORDS), min_size=1))
+def test_t17_rates_that_are_kept_give_the_same_dollars(
+    calls: list[tuple[ModelInfo, Usage, tuple[str, str]]],
+) -> None:
+    costs = Costs(shipped().factors, lambda: TODAY)
+    for model, counted, (tier, geo) in calls:
+        usage = replace(counted, service_tier=tier, inference_geo=geo)
+        wanted = cost_of(model, usage, TODAY, shipped().factors).dollars
+        assert costs.dollars(model, usage) == wanted
+
+
+def test_t17_rates_are_worked_out_anew_on_another_day_and_for_a_model_described_anew() -> None:
+    day = [TODAY]
+    costs = Costs({}, lambda: day[0])
+    later = Price(4, 20, since=date(2026, 12, 1))
+    model, usage = ModelInfo("m", prices=(Price(2, 10), later)), Usage(1_000_000)
+    assert costs.dollars(model, usage) == 2
+    day[0] = date(2026, 12, 1)
+    assert costs.dollars(model, usage) == 4
+    assert costs.dollars(replace(model, prices=(Price(3, 10),)), usage) == 3
+    assert costs.dollars(ModelInfo("m"), usage) is None
+
+
+def test_t32_words_from_outside_keep_only_so_many_rates() -> None:
+    costs = Costs({}, lambda: TODAY)
+    model = ModelInfo("m", price=Price(2, 10))
+    for number in range(MOST_RATES + 10):
+        assert costs.dollars(model, Usage(1_000_000, service_tier=f"tier {number}")) == 2
+        assert costs.dollars(replace(model, id=f"m{number}"), Usage(1_000_000)) == 2
+    assert len(costs._rates) <= MOST_RATES
+    assert len(costs._tariffs) <= MOST_RATES

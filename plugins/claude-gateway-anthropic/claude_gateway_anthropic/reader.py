@@ -1,9 +1,10 @@
 r"""Anthropic's event stream, from bytes to events.
 
-The hot path is the text delta. One regular expression recognises the frame that the API sends and
-cuts the JSON string out of it, still encoded; whatever looks the least different takes the road
-through a JSON parser. The expression accepts only strings that are valid JSON and hold no \u
-escape, so that half a surrogate pair can never be copied to a client.
+The hot path is the text delta. Of the frame that the API sends, the part before the text is the same
+for all deltas of a block: it is recognised by a regular expression once, and compared after that.
+Another expression cuts the JSON string out, still encoded; whatever looks the least different takes
+the road through a JSON parser. It accepts only strings that are valid JSON and hold no \u escape, so
+that half a surrogate pair can never be copied to a client.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from claude_gateway_anthropic.events import PIECES, delta_event, other_event
 from claude_gateway_anthropic.failures import from_event, malformed, truncated
 from claude_gateway_anthropic.surrogates import Joiner, mended
 
-TEXT_FRAME = re.compile(
+TEXT_HEAD = re.compile(
     rb"event: content_block_delta\ndata: "
     rb'\{"type":"content_block_delta","index":(\d{1,9}),'
     rb'"delta":\{"type":"text_delta","text":"'
-    rb'((?:[^"\\\x00-\x1f]++|\\["\\/bfnrt])*+)'
+)
+TEXT_REST = re.compile(
+    rb'([^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+)'
     rb'"\} *+\} *+\n\n'
 )
 # Numbers that a parser may change; text that looks like one costs a little time.
@@ -52,6 +55,7 @@ class EventReader:
         self._size = 0
         self._after_return = False
         self._joiner = Joiner()
+        self._head, self._index = b"", 0  # what all text deltas of a block begin with
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completes; none once the message has ended."""
@@ -98,14 +102,9 @@ class EventReader:
     def _read(self, buffer: bytes, events: list[Event]) -> int:
         """Append the complete events of `buffer`; return where the incomplete one begins."""
         at = 0
-        match_text = TEXT_FRAME.match
         while True:
-            while (match := match_text(buffer, at)) and not self._joiner.waiting:
-                index, literal, frame = match.group(1, 2, 0)
-                if not literal.isascii():
-                    _check_utf8(literal)
-                events.append(TextDelta(int(index), None, literal, frame))
-                at = match.end()
+            if not self._joiner.waiting:
+                at = self._texts(buffer, at, events)
             end = buffer.find(b"\n\n", at)
             if end < 0:
                 return at
@@ -113,6 +112,26 @@ class EventReader:
             at = end + 2
             if self.finished:
                 return len(buffer)
+
+    def _texts(self, buffer: bytes, at: int, events: list[Event]) -> int:
+        """Append the text deltas that stand at `at`; return where they end."""
+        head, index, rest = self._head, self._index, TEXT_REST.match
+        size = len(head)
+        while True:
+            if not head or not buffer.startswith(head, at):
+                found = TEXT_HEAD.match(buffer, at)
+                if found is None:
+                    return at
+                head, index = found[0], int(found[1])
+                self._head, self._index, size = head, index, len(head)
+            match = rest(buffer, at + size)
+            if match is None:
+                return at
+            literal, end = match[1], match.end()
+            if not literal.isascii():
+                _check_utf8(literal)
+            events.append(TextDelta(index, None, literal, buffer[at:end]))
+            at = end
 
     def _frame(self, frame: bytes, events: list[Event]) -> None:
         name, payload = _fields(frame)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import pytest
 from claude_gateway_anthropic import reader as module
 from claude_gateway_anthropic.reader import EventReader
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_gateway import (
     BlockStart,
@@ -355,3 +357,21 @@ def test_an_event_in_very_many_pieces_takes_time_in_proportion_to_its_size() -> 
     began = time.process_time()
     assert len(events(*pieces)) == 1
     assert time.process_time() - began < 5  # joining them anew for each piece takes minutes
+
+
+PIECES = st.tuples(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20), st.integers(0, 2)
+)
+
+
+@given(st.lists(PIECES), st.lists(st.sampled_from([b"\n", b": ping\n\n", stop(1)]), max_size=3))
+def test_both_roads_read_the_same_texts(said: list[tuple[str, int]], between: list[bytes]) -> None:
+    fast = [text(piece, index) for piece, index in said]
+    slow = [frame.replace(b'"text_delta",', b'"text_delta" ,') for frame in fast]
+    mixed = [
+        part for pair in zip(fast, [*between, *[b""] * len(fast)], strict=False) for part in pair
+    ]
+    read = [e for e in events(b"".join(mixed)) if isinstance(e, TextDelta)]
+    ordinary = [e for e in events(b"".join(slow)) if isinstance(e, TextDelta)]
+    assert [(e.index, e.text) for e in read] == [(e.index, e.text) for e in ordinary]
+    assert [(e.index, e.text) for e in read] == [(index, piece) for piece, index in said]
