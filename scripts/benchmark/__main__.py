@@ -8,20 +8,23 @@ one that is wrong makes the whole run fail. What counts are ratios within one ru
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from scripts.benchmark import peers
 from scripts.benchmark.figures import Figures
+from scripts.benchmark.orders import Plan
+from scripts.benchmark.page import LAYERS, MEASURED
 from scripts.benchmark.record import conditions, record, write
-from scripts.benchmark.rounds import Bench, Plan, cores
+from scripts.benchmark.rounds import Bench, cores
 from scripts.benchmark.scenarios import ALL, BY_NAME, SHORT, Scenario
 from scripts.benchmark.servers import FLOOR, GATEWAY, ROOT, Server
+from scripts.benchmark.soak import plot, soak
 from scripts.benchmark.tables import tables
 from scripts.benchmark.targets import verdicts
-
-RECORDED = ROOT / "docs/performance/measured.json"
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -30,11 +33,18 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="name the scenarios and do nothing")
     parser.add_argument("--all", action="store_true", help="every scenario, not the short list")
     parser.add_argument("--only", metavar="NAMES", help="these scenarios, separated by commas")
-    parser.add_argument("--rounds", type=int, default=2, help="(%(default)s)")
-    parser.add_argument(
-        "--seconds", type=float, default=2, help="of each measurement (%(default)s)"
-    )
+    parser.add_argument("--rounds", type=int, help="(2)")
+    parser.add_argument("--seconds", type=float, help="of each measurement (2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a record")
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="renew docs/performance.md: everything, 5 rounds of 4 s",
+    )
+    parser.add_argument(
+        "--soak", type=float, metavar="SECONDS", help="watch memory under load instead"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --soak: draw it as PNG")
     parser.add_argument("--peer", choices=tuple(peers.PEERS), help="measure this one beside them")
     parser.add_argument(
         "--peer-venv",
@@ -46,7 +56,18 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--install-peer", action="store_true", help="put the peer there first, from PyPI"
     )
-    return parser.parse_args(words)
+    options = parser.parse_args(words)
+    if options.record:
+        options.all, options.json = True, MEASURED
+    return options
+
+
+def planned(options: argparse.Namespace) -> Plan:
+    """Return how much is measured: more for a record, unless something else is said."""
+    rounds = options.rounds or (5 if options.record else 2)
+    seconds = options.seconds or (4.0 if options.record else 2.0)
+    again = 3 if options.record else 0
+    return Plan(rounds, min(0.7, seconds), seconds, again, cores())
 
 
 def chosen(options: argparse.Namespace) -> Sequence[Scenario]:
@@ -77,20 +98,47 @@ def say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
+def renew_page() -> None:
+    """Measure the layers as well, and write the page."""
+    python = Path(sys.executable)
+    subprocess.run([python, "scripts/layer-costs", "--json", LAYERS], cwd=ROOT, check=True)
+    subprocess.run([python.with_name("cog"), "-r", "docs/performance.md"], cwd=ROOT, check=True)
+
+
+def soaked(options: argparse.Namespace) -> int:
+    """Load for a long time, and print memory; 1 when it grew, or answers were wrong."""
+    if options.plot and find_spec("matplotlib") is None:
+        sys.exit("--plot needs matplotlib: .venv/bin/pip install --group bench")
+    found = soak(options.soak, planned(options))
+    print(found.picture())
+    if options.plot:
+        plot(found, options.plot)
+    print(
+        f"{found.answers:,} answers, {found.errors} wrong or missing {found.error}\n"
+        f"the second half added {found.growth():.1f} MiB of {found.allowed():.1f} that are allowed: "
+        f"{'good' if found.good() else 'NOT GOOD'}"
+    )
+    return 0 if found.good() else 1
+
+
 def main(words: Sequence[str]) -> int:
     """Measure, and print; 1 when answers were wrong."""
     options = arguments(words)
     if options.list:
         print("\n".join(BY_NAME))
         return 0
+    if options.soak:
+        return soaked(options)
     scenarios, (more, versions) = chosen(options), peer(options)
-    plan = Plan(options.rounds, min(0.7, options.seconds), options.seconds, cores=cores())
+    plan = planned(options)
     with Bench(plan, [FLOOR, GATEWAY, *more], say) as bench:
         rows = bench.run(scenarios)
         on = conditions(bench.of(GATEWAY.name))
     figures = Figures(rows)
     if options.json:
         write(options.json, record(rows, plan, on, versions))
+    if options.record:
+        renew_page()
     print(f"{tables(figures)}\n{verdicts(figures)}")
     print("\n".join(f"{name}: {state}" for name, state in on.items()))
     if figures.errors():

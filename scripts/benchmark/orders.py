@@ -10,6 +10,20 @@ LOOK_EVERY = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """How long, how often, and where. Times are in seconds.
+
+    `again` is how often a measurement that others disturbed is made anew.
+    """
+
+    rounds: int = 2
+    warm_up: float = 0.7
+    seconds: float = 2.0
+    again: int = 0
+    cores: tuple[int | None, int | None] = (None, None)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """Load to put on one server. Times are in seconds.
 

@@ -53,6 +53,7 @@ def litellm(venv: Path) -> Server:
         {"authorization": f"Bearer sk-{KEY}"},
         "bench",
         patience=180,
+        starts_often=False,
     )
 
 

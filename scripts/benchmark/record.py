@@ -15,7 +15,7 @@ from typing import Any
 
 from scripts.benchmark import machine
 from scripts.benchmark.figures import Row
-from scripts.benchmark.rounds import Plan
+from scripts.benchmark.orders import Plan
 from scripts.benchmark.servers import Running
 
 PACKAGES = ("claude-gateway", "aiohttp", "orjson", "uvloop")

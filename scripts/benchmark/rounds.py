@@ -8,33 +8,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from scripts.benchmark import machine
-from scripts.benchmark.orders import Order
+from scripts.benchmark.orders import Order, Plan
 from scripts.benchmark.scenarios import Scenario
 from scripts.benchmark.servers import ROOT, Running, Server
 
 SETTLE = 1.0  # seconds after a start, before memory is looked at
 # With more of both cores in other hands than this, a measurement is made again.
 DISTURBED = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long, how often, and where. Times are in seconds.
-
-    `again` is how often a measurement that others disturbed is made anew.
-    """
-
-    rounds: int = 2
-    warm_up: float = 0.7
-    seconds: float = 2.0
-    again: int = 0
-    cores: tuple[int | None, int | None] = (None, None)
 
 
 def cores() -> tuple[int | None, int | None]:
@@ -98,7 +83,7 @@ class Bench:
             turn = number % len(self.running)
             for scenario in scenarios:
                 for running in self.running[turn:] + self.running[:turn]:
-                    if scenario.for_all or running.server.keeps:
+                    if running.server.takes(scenario):
                         row = self._measure(scenario, running)
                         rows.append({"scenario": scenario.name, "round": number, **row})
                         self._say(line(rows[-1]))
@@ -153,20 +138,7 @@ class Bench:
         return measured
 
     def _order(self, scenario: Scenario, running: Running) -> Order:
-        server = running.server
-        return Order(
-            port=running.port,
-            body=scenario.body(server.model),
-            headers=dict(server.headers),
-            stream=scenario.stream,
-            connections=scenario.connections,
-            gap_ms=scenario.gap_ms,
-            warm_up=self._plan.warm_up,
-            seconds=self._plan.seconds,
-            served_by=running.pids,
-            upstream=self._upstream[1],
-            cores=self._plan.cores,
-        )
+        return running.order(scenario, self._plan, self._upstream[1])
 
 
 def line(row: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from typing import Self
 
 from scripts.benchmark import answers, machine
 from scripts.benchmark.checking import WrongAnswer, completed
+from scripts.benchmark.orders import Order, Plan
 from scripts.benchmark.scenarios import Scenario
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,6 +43,12 @@ class Server:
     model: str = answers.MODEL
     keeps: bool = False  # has sessions and runs tools
     patience: float = 30
+    starts_often: bool = True  # quick enough to be started for a scenario
+
+    def takes(self, scenario: Scenario) -> bool:
+        """Whether it can be measured in a scenario."""
+        anew = scenario.fresh or scenario.start
+        return (scenario.for_all or self.keeps) and (self.starts_often or not anew)
 
 
 FLOOR = Server(
@@ -122,6 +129,22 @@ class Running:
     def pids(self) -> list[int]:
         """All its processes."""
         return machine.family(self.process.pid)
+
+    def order(self, scenario: Scenario, plan: Plan, upstream: int) -> Order:
+        """Return the order to load it; `upstream` is the fake's process."""
+        return Order(
+            port=self.port,
+            body=scenario.body(self.server.model),
+            headers=dict(self.server.headers),
+            stream=scenario.stream,
+            connections=scenario.connections,
+            gap_ms=scenario.gap_ms,
+            warm_up=plan.warm_up,
+            seconds=plan.seconds,
+            served_by=self.pids,
+            upstream=upstream,
+            cores=plan.cores,
+        )
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all its processes, if they are still there."""

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from scripts.benchmark import answers, checking
+from scripts.benchmark import answers, checking, page
 from scripts.benchmark.checking import Checker, WrongAnswer, unchunked
 from scripts.benchmark.figures import Figures
 from scripts.benchmark.orders import Order, spread
 from scripts.benchmark.rounds import put
 from scripts.benchmark.scenarios import ALL, BY_NAME, SHORT
+from scripts.benchmark.soak import Soak
 from scripts.benchmark.tables import number, tables
 from scripts.benchmark.targets import verdicts
 from tests.scripts.running import script
@@ -212,3 +213,34 @@ def test_the_short_list_is_a_part_of_all_and_what_few_numbers_say_is_right() -> 
         "1,234",
     ]
     assert checking.streamed(chunks()) == answers.TEXT
+
+
+def soak(*values: float, errors: int = 0) -> Soak:
+    return Soak([(float(at), value) for at, value in enumerate(values)], 10, errors, "")
+
+
+def test_a_soak_fails_for_what_the_second_half_adds_and_not_for_the_first() -> None:
+    settled = [*range(40, 60), *([60.0] * 80)]
+    leaking = [60 + 0.1 * at for at in range(200)]
+    assert soak(*settled).good()
+    assert soak(*leaking).growth() > soak(*leaking).allowed()
+    assert not soak(*leaking).good()
+    assert not soak(*settled, errors=1).good()
+    assert "60.0 MiB █" in soak(*settled).picture()
+
+
+@pytest.mark.timeout(180)
+async def test_a_soak_of_a_gateway_watches_its_memory_and_ends_well() -> None:
+    done = await script("bench", "--soak", "4", "--seconds", "0.5")
+    assert "wrong or missing" in done.stdout, done.stderr
+    assert " 0 wrong or missing" in done.stdout
+    assert done.stdout.count(" MiB █") > 5
+
+
+def test_the_page_shows_the_recorded_run_and_its_conditions() -> None:
+    written = page.measured()
+    record = page.read(page.MEASURED)
+    assert record["machine"]["python"] in written
+    assert "| authentication | on: 401 without a key |" in written
+    assert "0 were wrong or missing" in written
+    assert "| metrics |" in page.layers()
