@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from claude_gateway.defaults import fetch_settings, loop_settings, tls_settings, tool_settings
+from claude_gateway.defaults import (
+    fetch_settings,
+    limit_settings,
+    loop_settings,
+    tls_settings,
+    tool_settings,
+)
 from claude_gateway.settings import (
     Setting,
     api_key,
@@ -312,6 +318,7 @@ PLUGINS_ALLOW = Setting(
 
 ALL: tuple[Setting[object], ...] = (
     *(value for value in dict(globals()).values() if isinstance(value, Setting)),
+    *limit_settings.ALL,
     *tls_settings.ALL,
     *fetch_settings.ALL,
     *tool_settings.ALL,

@@ -24,6 +24,7 @@ from claude_gateway.engine.deadline import until
 from claude_gateway.engine.fallback import Alternative
 from claude_gateway.engine.joining import Joiner
 from claude_gateway.engine.pauses import PAUSES
+from claude_gateway.engine.places import Places
 from claude_gateway.engine.rounds import Rounds, Turn
 from claude_gateway.errors import UpstreamError
 from claude_gateway.interfaces import Observer
@@ -40,10 +41,15 @@ class Engine:
     """Runs turns. Of them it holds no state, only what they tell of the backends."""
 
     def __init__(
-        self, observers: Sequence[Observer], max_retries: int, breakers: Breakers | None = None
+        self,
+        observers: Sequence[Observer],
+        max_retries: int,
+        breakers: Breakers | None = None,
+        places: Places | None = None,
     ) -> None:
-        """Without `breakers` no circuit ever opens."""
+        """Without `breakers` no circuit ever opens; without `places` no turn waits for others."""
         self._observers = tuple(observers)
+        self._places = places
         self._caller = Caller(self._observers, max_retries, breakers or Breakers())
 
     def stream(
@@ -63,9 +69,8 @@ class Engine:
         asking = Asking(backend, request, alternatives)
         if rounds is not None and rounds.possible(request):
             return self._joined(Turn(run), Joiner(), asking, rounds)
-        return self._round(
-            lambda: self._caller.begin(asking, run), run, Booking(run, self._observers)
-        )
+        book = Booking(run, self._observers, self._places)
+        return self._round(partial(self._placed, book, asking, run), run, book)
 
     def going_on(
         self, turn: Turn, joiner: Joiner, rounds: Rounds
@@ -86,7 +91,8 @@ class Engine:
         if backend.complete is None or too_long:
             return await folded(self.stream(backend, request, run, alternatives, rounds))
         asking = Asking(backend, request, alternatives)
-        with Booking(run, self._observers):
+        with Booking(run, self._observers, self._places) as book:
+            await book.place()
             if rounds is not None and rounds.possible(request):
                 return await self._concatenated(asking, run, rounds)
             with Upstream(run):
@@ -99,7 +105,7 @@ class Engine:
         return await self._caller.count_tokens(backend, request, run)
 
     async def _round(
-        self, begun: Callable[[], Awaitable[Begun]], run: Run, book: AbstractContextManager[None]
+        self, begun: Callable[[], Awaitable[Begun]], run: Run, book: AbstractContextManager[object]
     ) -> AsyncGenerator[Sequence[Event]]:
         """Yield the batches of one call of the model."""
         with book, Upstream(run):
@@ -124,7 +130,8 @@ class Engine:
     ) -> AsyncGenerator[Sequence[Event]]:
         """Yield the batches of as many calls as it takes, as one stream. One may be behind us."""
         run = turn.run
-        with Booking(run, self._observers):
+        with Booking(run, self._observers, self._places) as book:
+            await book.place()
             while True:
                 if following is not None:
                     begun = partial(self._begun, turn, following)
@@ -159,6 +166,10 @@ class Engine:
             run.complete = False
             following = await self._asking(turn, await decided(turn, rounds))
         return turn.answer()
+
+    async def _placed(self, book: Booking, asking: Asking, run: Run) -> Begun:
+        await book.place()
+        return await self._caller.begin(asking, run)
 
     async def _begun(self, turn: Turn, asking: Asking) -> Begun:
         begun = await self._caller.begin(asking, turn.run)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import ParamSpec
 
+from claude_gateway.engine.deadline import in_time
+from claude_gateway.engine.places import Places
 from claude_gateway.errors import GatewayError, UpstreamError
 from claude_gateway.interfaces import Observer
 from claude_gateway.types.runs import Run
@@ -24,21 +26,41 @@ class Booking:
     A connection error of a backend's would otherwise look like a client that has left.
     """
 
-    __slots__ = ("_observers", "_run")
+    __slots__ = ("_observers", "_placed", "_places", "_run")
 
-    def __init__(self, run: Run, observers: Sequence[Observer]) -> None:
+    def __init__(
+        self, run: Run, observers: Sequence[Observer], places: Places | None = None
+    ) -> None:
         self._run = run
         self._observers = observers
+        self._places = places
+        self._placed = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Booking:
         for observer in self._observers:
             safely(observer.run_started, self._run)
+        return self
+
+    async def place(self) -> None:
+        """Wait for a place among those that are answered; at once where there is one."""
+        places, run = self._places, self._run
+        if places is None:
+            return
+        if not places.take_now():
+            since = time.monotonic()
+            try:
+                await in_time(lambda: places.take(run.principal.id), run.deadline)
+            finally:
+                run.queued += time.monotonic() - since
+        self._placed = True
 
     def __exit__(
         self, _kind: type[BaseException] | None, exc: BaseException | None, _trace: object
     ) -> None:
         run = self._run
         run.ended = time.monotonic()
+        if self._placed and self._places is not None:
+            self._places.release()
         foreign = isinstance(exc, OSError | TimeoutError)
         if exc is not None:
             run.error = UpstreamError.default_code if foreign else _code(exc)

@@ -226,6 +226,8 @@ class Runs:
 
     def _started(self, record: RunRecord, work: Work, claim: Claim | None) -> LiveRun:
         live = self._living(record, work, claim)
+        if work.run.permit is not None:
+            work.run.permit.kept = True
         live.start()
         return live
 

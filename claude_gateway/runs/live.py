@@ -104,9 +104,15 @@ class LiveRun:
         self._task.add_done_callback(self._stepped)
 
     def _stepped(self, _task: asyncio.Task[None]) -> None:
+        self._used()
         if self.record.over:
             self._released()
             self._over.set()
+
+    def _used(self) -> None:
+        run = self._work.run
+        if run.permit is not None:
+            run.permit.over(run.usage.total_tokens)
 
     def cancel(self, why: Ending = "cancelled") -> None:
         """End it soon. What was said is kept; an end that is being stored is not disturbed.
@@ -175,6 +181,7 @@ class LiveRun:
             last_event=self._last_of(events),
         )
         await self._keeper.park(record, parked, events)
+        self._used()
         self.record, self._work, self._gathered = record, at_rest(record), Gathering()
         self.log.show()
         self.log.safe(self.log.last)

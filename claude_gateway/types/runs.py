@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeAlias
 
+from claude_gateway.types.permits import Permit
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.usage import NOTHING, Usage
 
@@ -36,6 +37,8 @@ class Run:
     `asked` is when the model was asked first, `upstream` how many seconds calls of the model have taken
     that are over: with the waits between attempts, and with whatever the client was slow to read.
 
+    `permit` is leave to make it, where its caller is limited; `queued` is how long it waited for a place.
+
     `listed` is whether `model` is one that the gateway lists; others are names that a client chose.
     """
 
@@ -61,6 +64,8 @@ class Run:
     forgot_thinking: bool = False
     parked: bool = False
     listed: bool = True
+    permit: Permit | None = field(default=None, repr=False, compare=False)
+    queued: float = 0.0
     asked: float | None = None
     upstream: float = 0.0
     price: PriceOf = field(default=unpriced, repr=False, compare=False)

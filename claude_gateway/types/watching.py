@@ -83,7 +83,7 @@ class Standing:
     """How things stand in this process, at one moment.
 
     `requests` are being answered, `streams` of events among them; `turns_waiting` wait for an earlier turn
-    of their session; `runs_parked` wait for people to decide about `approvals` calls; `tool_calls` are
+    of their session, `turns_queued` for a place among those that are answered; `runs_parked` wait for people to decide about `approvals` calls; `tool_calls` are
     under way. `servers` are tool servers with their status, `breakers` backends with the state of their
     circuit. `store` is None where there is none, or it does not count.
     """
@@ -91,6 +91,7 @@ class Standing:
     requests: int
     streams: int
     turns_waiting: int
+    turns_queued: int
     runs_parked: int
     approvals: int
     tool_calls: int

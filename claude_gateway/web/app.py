@@ -35,11 +35,14 @@ from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, Ro
 from claude_gateway.web.guard import guard, refuse_expectation
 from claude_gateway.web.hsts import promising
 from claude_gateway.web.mcp_server import endpoint as mcp_server
+from claude_gateway.web.rationing import quota_headers
 from claude_gateway.web.trail import trail
 
 METHOD = re.compile("[A-Z]+")
 PUBLIC = RouteRule(public=True)
+TURN = RouteRule(turn=True)
 NATIVE = RouteRule(overload_status=529)
+NATIVE_TURN = RouteRule(overload_status=529, turn=True)
 OWN_PAGES = RouteRule(foreign_pages=False)
 
 
@@ -62,7 +65,7 @@ ROUTES = (
     Route("GET", "/v1/models", models.list_models),
     Route("GET", "/v1/models/capabilities", models.capabilities),
     Route("GET", "/v1/models/{model_id}", models.get_model),
-    Route("POST", "/v1/chat/completions", chat.chat_completions),
+    Route("POST", "/v1/chat/completions", chat.chat_completions, TURN),
     Route("GET", "/v1/chat/completions/{session_id}/status", chat_status.chat_status),
     Route("DELETE", "/v1/chat/completions/{session_id}", chat_status.stop_chat),
     Route("GET", "/v1/responses/{response_id}", responses.get_response),
@@ -72,8 +75,8 @@ ROUTES = (
     Route("GET", "/v1/runs/{run_id}/events", runs.run_events),
     Route("POST", "/v1/runs/{run_id}/cancel", runs.cancel_run),
     Route("POST", "/v1/runs/{run_id}/approvals/{tool_call_id}", approvals.decide),
-    Route("POST", "/v1/responses", responses.create_response),
-    Route("POST", "/v1/messages", messages.messages, NATIVE),
+    Route("POST", "/v1/responses", responses.create_response, TURN),
+    Route("POST", "/v1/messages", messages.messages, NATIVE_TURN),
     Route("POST", "/v1/messages/count_tokens", messages.count_tokens, NATIVE),
     Route("POST", "/v1/projects", projects.create_project),
     Route("GET", "/v1/projects", projects.list_projects),
@@ -163,7 +166,7 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     headers["x-request-id"] = headers["request-id"] = _named(request)
     headers["Server"] = about.NAME
     headers["X-Content-Type-Options"] = "nosniff"
-    for name, value in trail(request):
+    for name, value in (*trail(request), *quota_headers(request)):
         headers[name] = value
     for name, value in cors_headers(request, request.app[GATEWAY].cors_origins):
         also = headers.get(name) if name == "Vary" else None

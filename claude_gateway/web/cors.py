@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from claude_gateway.web import deadlines, trail
+from claude_gateway.web import deadlines, rationing, trail
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
@@ -21,7 +21,7 @@ HEADERS = (
 EXPOSED = (
     "x-request-id, request-id, content-disposition, retry-after, x-should-retry, x-upstream-request-id, "
     "x-gateway-model-remapped, x-gateway-ignored-params, x-gateway-schema-valid, "
-    "deprecation, sunset, Mcp-Session-Id, " + ", ".join(trail.NAMES)
+    "deprecation, sunset, Mcp-Session-Id, " + ", ".join((*trail.NAMES, *rationing.NAMES))
 )
 
 

@@ -13,9 +13,11 @@ from aiohttp import web
 
 from claude_gateway.access.door import Door
 from claude_gateway.access.issued import IssuedKeys
+from claude_gateway.access.limiter import Limiter
 from claude_gateway.context import Context
 from claude_gateway.engine import Engine
 from claude_gateway.engine.hearing import Hearing
+from claude_gateway.engine.places import Places
 from claude_gateway.ids import Ids
 from claude_gateway.loop.limits import Limits as ToolLimits
 from claude_gateway.models.catalogue import Catalogue, Resolved
@@ -27,6 +29,7 @@ from claude_gateway.runs.live import LiveRun
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.toolbox import Toolbox
+from claude_gateway.types.permits import Permit
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
@@ -46,12 +49,15 @@ if TYPE_CHECKING:
 class RouteRule:
     """How a route is guarded, and how it says that upstream is overloaded.
 
+    `turn` is whether it asks a model for an answer.
+
     `foreign_pages` may try with a key; where they may not, one that was not named is refused.
     """
 
     public: bool = False
     foreign_pages: bool = True
     overload_status: int = 503
+    turn: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +82,8 @@ class Gateway:
     hearing: Hearing
     tool_limits: ToolLimits
     price: Callable[[str, Usage], Decimal | None]
+    limiter: Limiter
+    places: Places | None = None
     store: Store | None = None
     keys: IssuedKeys | None = None
     access_log: AccessLog | None = None
@@ -101,6 +109,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 CONTEXT = web.RequestKey("context", Context)
 PRINCIPAL = web.RequestKey("principal", Principal)
 RUN = web.RequestKey("run", Run)
+PERMIT = web.RequestKey("permit", Permit)
 
 GUARDED = RouteRule()
 
@@ -120,6 +129,7 @@ def begin_run(request: web.Request, resolved: Resolved, *, stream: bool) -> Run:
         deadline=None if seconds is None else started + seconds,
         listed=gateway.catalogue.lists(resolved.model.id),
         price=gateway.price,
+        permit=request.get(PERMIT),
     )
     request[RUN] = run
     request[CONTEXT].run = run.id

@@ -39,6 +39,7 @@ from claude_gateway.web.gateway import (
     Gateway,
     RouteRule,
 )
+from claude_gateway.web.rationing import rationed
 from claude_gateway.web.replies import failure
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -123,7 +124,9 @@ async def _admitted(
         profile = gateway.edge.of_key(request, principal)
         if profile is not None:
             return await gateway.edge.adapted(request, profile, _respond)
-    return await handler(request)
+    if rule.public or not gateway.limiter.concerns(request[PRINCIPAL]):
+        return await handler(request)
+    return await rationed(request, handler, rule)
 
 
 def check_place(request: web.Request, gateway: Gateway) -> None:

@@ -50,6 +50,7 @@ from claude_gateway.web.edge import Edge
 from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.health_board import HealthBoard
+from claude_gateway.web.limits import limiter_of, places_of
 from claude_gateway.web.mcp_server.sessions import Sessions
 from claude_gateway.web.parking import revived
 from claude_gateway.web.pulse import Pulse
@@ -75,6 +76,7 @@ def build_gateway(
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
     price = partial(_price, catalogue, Costs(factors, _today))
+    queue = places_of(settings)
     hearing = Hearing(registry.observers)
     toolbox = toolbox_of(
         settings, registry.tool_servers, registry.store, partial(tell, hearing.tools)
@@ -86,7 +88,7 @@ def build_gateway(
         catalogue=catalogue,
         factors=factors,
         fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
-        engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers),
+        engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers, queue),
         door=Door(rules, (*([issued] if issued else ()), *registry.authenticators)),
         edge=Edge(registry.profiles),
         health=HealthBoard(
@@ -114,6 +116,8 @@ def build_gateway(
         access_log=access_log,
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, price),
+        limiter=limiter_of(settings),
+        places=queue,
     )
     if gateway.runs is not None:
         gateway.deciding = Deciding(gateway.runs, partial(revived, gateway))

@@ -17,6 +17,7 @@ def standing(gateway: Gateway, breakers: Breakers) -> Standing:
         requests=len(gateway.live),
         streams=gateway.pulse.watched,
         turns_waiting=0 if runs is None else runs.claims.waiting,
+        turns_queued=0 if gateway.places is None else gateway.places.waiting,
         runs_parked=len(parked),
         approvals=len(asked),
         tool_calls=toolbox.under_way,

@@ -18,6 +18,7 @@ PLAIN = {
     "api_requests_in_progress": ("Requests that are being answered", "requests"),
     "streams_open": ("Streams of events that are open", "streams"),
     "turns_waiting": ("Turns that wait for an earlier turn of their session", "turns_waiting"),
+    "turns_queued": ("Turns that wait for a place among those that are answered", "turns_queued"),
     "runs_awaiting_approval": ("Turns that wait for people", "runs_parked"),
     "approvals_waiting": ("Calls of tools that people have not decided about", "approvals"),
     "mcp_tool_calls_in_progress": ("Calls of tools that are under way", "tool_calls"),
