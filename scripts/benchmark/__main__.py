@@ -8,6 +8,7 @@ one that is wrong makes the whole run fail. What counts are ratios within one ru
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -147,4 +148,5 @@ def main(words: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which stops what was started
     sys.exit(main(sys.argv[1:]))

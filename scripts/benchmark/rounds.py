@@ -69,8 +69,11 @@ class Bench:
         self._exit = ExitStack()
 
     def __enter__(self) -> Bench:
-        self._upstream = self._exit.enter_context(upstream(self._plan.cores[1]))
-        self.running = [self._begun(server) for server in self._servers]
+        with ExitStack() as opening:  # what was started is stopped when the next does not start
+            opening.push(self._exit)
+            self._upstream = self._exit.enter_context(upstream(self._plan.cores[1]))
+            self.running = [self._begun(server) for server in self._servers]
+            opening.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
