@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from claude_gateway.interfaces import (
     Completes,
     CountsTokens,
+    HasAddress,
     ListsModels,
     ModelBackend,
     ServesUnknown,
@@ -30,6 +31,7 @@ class Backend:
     count_tokens: Callable[[ModelRequest], Awaitable[Answer]] | None
     serves: Callable[[str], bool]
     list_models: Callable[[], Awaitable[Sequence[ModelInfo]]] | None
+    address: str = ""
 
     @classmethod
     def of(cls, name: str, backend: ModelBackend) -> Backend:
@@ -44,6 +46,7 @@ class Backend:
             backend.count_tokens if isinstance(backend, CountsTokens) else None,
             backend.serves if isinstance(backend, ServesUnknown) else _nothing_more,
             backend.list_models if isinstance(backend, ListsModels) else None,
+            backend.address if isinstance(backend, HasAddress) else "",
         )
 
 

@@ -6,7 +6,7 @@ is a Protocol of its own: the core looks for it once, when the offer is opened, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -19,9 +19,19 @@ from claude_gateway.types.principals import Credential, Principal
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
-from claude_gateway.types.watching import RequestEnd, Standing, StreamEnd, ToolEnd
+from claude_gateway.types.watching import (
+    RequestEnd,
+    RequestStart,
+    RoundEnd,
+    RoundStart,
+    Standing,
+    StreamEnd,
+    ToolEnd,
+    ToolStart,
+)
 
 T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,16 @@ class ReportsHealth(Protocol):
 
     async def check_health(self) -> Health:
         """Look; called in the background, so it may take seconds."""
+        ...
+
+
+@runtime_checkable
+class HasAddress(Protocol):
+    """A backend that can say where its upstream is."""
+
+    @property
+    def address(self) -> str:
+        """The URL of its upstream, for those who watch."""
         ...
 
 
@@ -206,3 +226,41 @@ class Observer:
 
     def session_ended(self, seconds: float) -> None:
         """Called when a session is ended or deleted; `seconds` is how long it was there."""
+
+
+class Followed(Protocol[T_contra]):
+    """One piece of work that somebody follows."""
+
+    @property
+    def carried(self) -> Mapping[str, str]:
+        """What goes along with the work: headers to a model's service, `_meta` to a tool server.
+
+        Names are those of W3C's trace context (`traceparent`, `tracestate`); values are visible ASCII.
+        """
+        ...
+
+    def ended(self, end: T_contra) -> None:
+        """Called once when it is over, well or not, in the task that it began in."""
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """An observer that follows work from where it begins, as traces do. All three, or none.
+
+    The gateway looks for it once, when the observer is opened. What a method returns is told of the
+    end. Work is done in the context (`contextvars`) of the request that asked for it, and so are the
+    methods called: what `request_began` sets is there in the others, also when a run outlives its
+    request. Like an observer's, they must not wait, and one that raises is logged.
+    """
+
+    def request_began(self, request: RequestStart) -> Followed[RequestEnd]:
+        """Called when an HTTP request has been read as far as its headers."""
+        ...
+
+    def round_began(self, call: RoundStart) -> Followed[RoundEnd]:
+        """Called before a model is called; further attempts belong to the same round."""
+        ...
+
+    def tool_began(self, call: ToolStart) -> Followed[ToolEnd]:
+        """Called before a tool is called that the gateway runs."""
+        ...

@@ -22,6 +22,8 @@ from claude_gateway.engine.caller import Caller
 from claude_gateway.engine.calls import Asking, Begun, folded
 from claude_gateway.engine.deadline import until
 from claude_gateway.engine.fallback import Alternative
+from claude_gateway.engine.followed import FollowedCaller
+from claude_gateway.engine.following import Following
 from claude_gateway.engine.joining import Joiner
 from claude_gateway.engine.pauses import PAUSES
 from claude_gateway.engine.places import Places
@@ -50,7 +52,7 @@ class Engine:
         """Without `breakers` no circuit ever opens; without `places` no turn waits for others."""
         self._observers = tuple(observers)
         self._places = places
-        self._caller = Caller(self._observers, max_retries, breakers or Breakers())
+        self._caller = _caller(self._observers, max_retries, breakers or Breakers())
 
     def stream(
         self,
@@ -193,3 +195,10 @@ class Engine:
             run.first_token = time.monotonic()
             for observer in self._observers:
                 safely(observer.first_token, run)
+
+
+def _caller(observers: Sequence[Observer], max_retries: int, breakers: Breakers) -> Caller:
+    following = Following(observers)
+    if following:
+        return FollowedCaller(observers, max_retries, breakers, following)
+    return Caller(observers, max_retries, breakers)

@@ -63,7 +63,7 @@ class Booking:
             self._places.release()
         foreign = isinstance(exc, OSError | TimeoutError)
         if exc is not None:
-            run.error = UpstreamError.default_code if foreign else _code(exc)
+            run.error = code_of(exc)
         for observer in self._observers:
             safely(observer.run_ended, run)
         if foreign:
@@ -120,9 +120,12 @@ def safely(tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         log.exception("an observer failed", extra={"observer": getattr(tell, "__qualname__", "?")})
 
 
-def _code(exc: BaseException) -> str:
+def code_of(exc: BaseException) -> str:
+    """Return the code of an error as it reaches a turn."""
     if isinstance(exc, GatewayError):
         return exc.code
+    if isinstance(exc, OSError | TimeoutError):
+        return UpstreamError.default_code
     task = asyncio.current_task()
     if isinstance(exc, asyncio.CancelledError) and task is not None and not task.cancelling():
         return "internal_error"  # nobody cancelled this turn: a plugin let its own task's end out

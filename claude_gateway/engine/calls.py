@@ -7,11 +7,11 @@ long to make.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from typing import NamedTuple
 
 from claude_gateway.backends import Backend
-from claude_gateway.engine.breaker import Breakers, Call
+from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.fallback import Alternative
 from claude_gateway.engine.fold import Fold
 from claude_gateway.errors import UpstreamError
@@ -28,11 +28,11 @@ class Asking(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A stream, read up to the first event that a client would see. `call` is yours to end."""
+    """A stream, read up to the first event that a client would see. `call` is yours to enter, and leave."""
 
     backend: Backend
     request: ModelRequest
-    call: Call
+    call: AbstractContextManager[object]
     head: Sequence[Event]
     rest: AsyncGenerator[Sequence[Event]]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from claude_gateway.context import spending
 from claude_gateway.errors import NotFound
+from claude_gateway.interfaces import Followed
 from claude_gateway.stores import KeepsPins
 from claude_gateway.tool_servers import ToolServer
 from claude_gateway.toolbox.approvals import Approvals, Change
@@ -25,7 +26,7 @@ from claude_gateway.toolbox.showing import Block, shown
 from claude_gateway.toolbox.slots import Slots
 from claude_gateway.types.health import Health
 from claude_gateway.types.tools import ServerState, ToolCall, ToolResult
-from claude_gateway.types.watching import ToolEnd
+from claude_gateway.types.watching import ToolEnd, ToolStart
 
 __all__ = [
     "Audit",
@@ -92,6 +93,7 @@ class Toolbox:
         self._limits = limits or Limits()
         self._audit = audit
         self.tell: Callable[[ToolEnd], None] = unheard  # told of each call that is over
+        self.follow: Callable[[ToolStart], Followed[ToolEnd]] | None = None  # … and when it begins
         self._slots = Slots(self._limits.at_once)
         self.extras = Extras(self.servers, self._limits.timeout)
         keeper = pins or MemoryPins()
@@ -172,6 +174,10 @@ class Toolbox:
         began, clock = time.time(), time.monotonic()
         noted = await self._audit.begun(wire_name, call, began) if self._audit else None
         course = Course()
+        followed: Followed[ToolEnd] | None = None
+        if self.follow is not None:
+            followed = self.follow(ToolStart(wire_name, call.id, call.run_id, call.carried))
+            call = replace(call, carried={**call.carried, **followed.carried})
         try:
             await self._make(course, wire_name, call, choices, timeout)
         finally:
@@ -179,7 +185,10 @@ class Toolbox:
             took = round(seconds * 1000)
             if (spent := spending()) is not None:
                 spent.tools += seconds
-            self.tell(course.told(seconds))
+            end = course.told(seconds)
+            self.tell(end)
+            if followed is not None:
+                followed.ended(end)
             if self._audit is not None and noted is not None:
                 await self._audit.ended(noted, course, took)
         result = course.result

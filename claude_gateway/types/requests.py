@@ -21,6 +21,8 @@ class ModelRequest:
     `upstream_key` is set when the caller pays with a key of their own. `affinity` names what the
     request belongs to, when the client says so: a backend with several accounts keeps to one.
 
+    `carried` goes along with the call, where somebody follows it: headers of W3C's trace context.
+
     Two are for the engine. `binds_thinking`: what thinking goes back is the gateway's doing, to a
     model that checks what it is bound to; what does not fit should be dropped, not refused.
     `may_forget`: all thinking may be left out when upstream rejects it all the same.
@@ -33,6 +35,7 @@ class ModelRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     upstream_key: Secret | None = field(default=None, repr=False)
     affinity: str = field(default="", repr=False)
+    carried: Mapping[str, str] = field(default_factory=dict, repr=False)
     binds_thinking: bool = False
     may_forget: bool = False
 

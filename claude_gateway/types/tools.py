@@ -56,6 +56,7 @@ class ToolCall:
     belongs to, relative to the workspace; "" is the workspace itself. `run_id` is None when no
     model asked for the call. `id` is the call's own, as the model or the gateway named it.
     `progress` may be called any number of times while the tool is at work; it waits for nothing.
+    `carried` goes along with the call, to a server that takes it (MCP's `_meta`): W3C's trace context.
     `audited` is the gateway's: whether its arguments are kept in the audit log.
     """
 
@@ -67,6 +68,7 @@ class ToolCall:
     run_id: str | None = None
     id: str = ""
     progress: Callable[[Progress], None] = unheard
+    carried: Mapping[str, str] = field(default_factory=dict)
     audited: bool = False
 
 

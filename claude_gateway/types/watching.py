@@ -6,7 +6,79 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from claude_gateway.types.runs import Run
+from claude_gateway.types.usage import Usage
+
 ToolOutcome = Literal["completed", "failed", "cancelled", "refused"]
+
+
+# What work carries along: W3C's trace context, by the names that it has in headers and in MCP's `_meta`.
+CARRIED = ("traceparent", "tracestate")
+MOST_CARRIED = 1024  # characters of one
+
+
+def decent(value: str) -> bool:
+    """Whether a value can travel in a header: visible ASCII and blanks, and not too much of it."""
+    return len(value) <= MOST_CARRIED and value.isascii() and value.isprintable()
+
+
+@dataclass(slots=True)
+class RequestStart:
+    """One HTTP request, before anything is done for it. `carried` is what it brought along.
+
+    A client profile may ask something else instead; the end tells the route that was answered.
+    """
+
+    id: str
+    method: str
+    route: str
+    carried: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class RoundStart:
+    """One call of a model that is about to be made, with all its further attempts.
+
+    `address` is the URL of whoever is asked, "" where the backend does not say. `numbers` are the parameters of the
+    call that are plain numbers (`max_tokens`, `temperature`, `top_p`, `top_k`).
+    """
+
+    run: Run
+    backend: str
+    model: str
+    stream: bool
+    address: str
+    numbers: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class RoundEnd:
+    """One call of a model that is over.
+
+    `error` is a code, None if it went well. `first` is after how many seconds the answer began, None if
+    it never did, or came in one piece.
+    """
+
+    usage: Usage
+    seconds: float
+    first: float | None
+    error: str | None
+    stop_reason: str | None
+    served_model: str | None
+    answer_id: str | None
+
+
+@dataclass(slots=True)
+class ToolStart:
+    """One call of a tool that is about to be made. `name` is what it was asked for by.
+
+    `id` is the call's own, `carried` is what came with it, if it has come in a message of its own.
+    """
+
+    name: str
+    id: str
+    run_id: str | None
+    carried: Mapping[str, str]
 
 
 @dataclass(slots=True)

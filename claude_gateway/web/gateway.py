@@ -16,6 +16,7 @@ from claude_gateway.access.issued import IssuedKeys
 from claude_gateway.access.limiter import Limiter
 from claude_gateway.context import Context
 from claude_gateway.engine import Engine
+from claude_gateway.engine.following import Following
 from claude_gateway.engine.hearing import Hearing
 from claude_gateway.engine.places import Places
 from claude_gateway.ids import Ids
@@ -84,6 +85,7 @@ class Gateway:
     price: Callable[[str, Usage], Decimal | None]
     limiter: Limiter
     places: Places | None = None
+    following: Following | None = None
     store: Store | None = None
     keys: IssuedKeys | None = None
     access_log: AccessLog | None = None

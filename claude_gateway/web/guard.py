@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 
 from claude_gateway.access.door import Arrival
 from claude_gateway.context import CURRENT, Context
+from claude_gateway.engine.following import Together
 from claude_gateway.engine.hearing import tell
 from claude_gateway.engine.telling import told
 from claude_gateway.errors import (
@@ -28,6 +29,7 @@ from claude_gateway.errors import (
 )
 from claude_gateway.types.watching import RequestEnd
 from claude_gateway.web.access_log import Ended, describe, route_of
+from claude_gateway.web.carried import start_of
 from claude_gateway.web.edge import ROUTED
 from claude_gateway.web.gateway import (
     CONTEXT,
@@ -56,6 +58,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = name
     context = request[CONTEXT] = Context(name, time.monotonic())
     CURRENT.set(context)
+    following = gateway.following
+    followed = following.request(start_of(request, name)) if following is not None else None
     task = request.task  # the connection's: cancelling it cancels what it waits for
     gateway.live.add(task)
     status = CLIENT_CLOSED
@@ -68,10 +72,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         CURRENT.set(None)  # the next request on this connection is another one
         gateway.live.discard(task)
-        _over(request, gateway, status)
+        _over(request, gateway, status, followed)
 
 
-def _over(request: web.Request, gateway: Gateway, status: int) -> None:
+def _over(
+    request: web.Request, gateway: Gateway, status: int, followed: Together[RequestEnd] | None
+) -> None:
     """Tell the log and the observers that a request has ended."""
     context, routed = request[CONTEXT], request.get(ROUTED, request)
     seconds = time.monotonic() - context.began
@@ -79,9 +85,11 @@ def _over(request: web.Request, gateway: Gateway, status: int) -> None:
         ended = Ended(status, seconds, request.get(PRINCIPAL), request.get(RUN))
         if gateway.access_log.wants(ended.level):
             gateway.access_log.write(describe(routed, context, ended))
-    if gateway.hearing.requests:
+    if gateway.hearing.requests or followed is not None:
         end = RequestEnd(request.method, route_of(routed), status, seconds)
         tell(gateway.hearing.requests, end)
+        if followed is not None:
+            followed.ended(end)
 
 
 async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> web.StreamResponse:

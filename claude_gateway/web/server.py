@@ -26,6 +26,7 @@ from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
+from claude_gateway.engine.following import Following
 from claude_gateway.engine.hearing import Hearing, tell
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.key_stores import as_key_store
@@ -77,12 +78,14 @@ def build_gateway(
     breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
     price = partial(_price, catalogue, Costs(factors, _today))
     queue = places_of(settings)
-    hearing = Hearing(registry.observers)
+    hearing, following = Hearing(registry.observers), Following(registry.observers)
     toolbox = toolbox_of(
         settings, registry.tool_servers, registry.store, partial(tell, hearing.tools)
     )
     key_store = as_key_store(registry.store)
     issued = None if key_store is None else IssuedKeys(key_store)
+    if following:
+        toolbox.follow = following.tool
     gateway = Gateway(
         settings=settings,
         catalogue=catalogue,
@@ -106,6 +109,7 @@ def build_gateway(
         session_count=SessionCount(registry.store, partial(tell, hearing.counts)),
         toolbox=toolbox,
         hearing=hearing,
+        following=following or None,
         tool_limits=limits_of(settings),
         price=price,
         mcp_sessions=Sessions(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from claude_gateway.dialects.fields import expect, optional, passed_on, required, wrong
+from claude_gateway.types.watching import CARRIED, decent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,17 @@ class Wanted:
 def read_call(params: Mapping[str, object]) -> AskedTool:
     """Read `tools/call`."""
     return AskedTool(required(params, "name", str), passed_on(params, "arguments") or {})
+
+
+def carried(params: Mapping[str, object]) -> Mapping[str, str]:
+    """Return what a message carries along in its `_meta`; what is no decent text is left out."""
+    meta = params.get("_meta")
+    if not isinstance(meta, Mapping):
+        return {}
+    given = {name: meta.get(name) for name in CARRIED}
+    return {
+        name: value for name, value in given.items() if isinstance(value, str) and decent(value)
+    }
 
 
 def read_uri(params: Mapping[str, object]) -> str:

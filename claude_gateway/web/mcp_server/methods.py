@@ -70,6 +70,7 @@ async def call_tool(asked: Asked) -> Written:
         project_path=caller.project_path,
         id=asked.id,
         progress=asked.progress,
+        carried=asking.carried(asked.params),
     )
     outcome = await scope.toolbox.call(entry.wire_name, call, *scope.choices)
     return writing.result(_linking(scope, entry.server), entry.server, outcome.result)

@@ -35,8 +35,9 @@ WITHOUT_SAMPLING = "2026-10-21"  # the first version that refuses it, whatever t
 class AnthropicBackend:
     """Claude's models over one pool of connections."""
 
-    def __init__(self, transport: Transport, calls: Calls, version: str) -> None:
-        """`version` is that of the API which chats are sent with."""
+    def __init__(self, transport: Transport, calls: Calls, version: str, address: str = "") -> None:
+        """`version` is that of the API which chats are sent with, `address` the URL of upstream."""
+        self.address = address
         self._transport = transport
         self._calls = calls
         self._send = calls.send
@@ -119,7 +120,7 @@ async def open_backend(account: Account) -> AsyncGenerator[AnthropicBackend]:
         if account.more_keys:
             ring = KeyRing((account.api_key, *account.more_keys))
             calls = SeveralKeys(transport, headers, ring)
-        yield AnthropicBackend(transport, calls, account.version)
+        yield AnthropicBackend(transport, calls, account.version, account.base_url)
 
 
 def _read(body: bytes) -> tuple[bytes, Mapping[str, object]]:

@@ -40,6 +40,8 @@ class HeaderWriter:
     def write(self, request: ModelRequest) -> dict[str, str]:
         """Headers for a client's call; what a native client sent for itself goes unchanged."""
         headers = {**self._base, "anthropic-version": self._version, **request.headers}
+        if request.carried:
+            headers.update(request.carried)
         if self._betas:
             headers["anthropic-beta"] = _merged(request.headers.get("anthropic-beta"), self._betas)
         if request.upstream_key is not None:

@@ -39,7 +39,7 @@ async def _called(link: Link, name: str, call: ToolCall) -> ToolResult:
 
     arguments = cast("Mapping[str, object]", plain(call.arguments))
     try:
-        return result_of(await link.call(name, arguments, on_progress))
+        return result_of(await link.call(name, arguments, on_progress, call.carried))
     except MCPError as exc:
         said = await link.meaning(exc)
         if exc.code == types.CONNECTION_CLOSED and not link.over:

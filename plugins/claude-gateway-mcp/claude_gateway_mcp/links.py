@@ -135,10 +135,15 @@ class Link:
         return found[:MOST_LISTED]
 
     async def call(
-        self, name: str, arguments: Mapping[str, object], on_progress: ProgressFnT
+        self,
+        name: str,
+        arguments: Mapping[str, object],
+        on_progress: ProgressFnT,
+        carried: Mapping[str, str],
     ) -> types.CallToolResult | types.InputRequiredResult:
         """Call a tool. Not the SDK's own call: that one holds results against schemas without bounds."""
-        params = types.CallToolRequestParams(name=name, arguments=dict(arguments))
+        meta = cast("types.RequestParamsMeta", dict(carried)) if carried else None
+        params = types.CallToolRequestParams(name=name, arguments=dict(arguments), _meta=meta)
         request = types.CallToolRequest(params=params)
         for again in (True, False):
             try:
