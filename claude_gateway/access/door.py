@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from claude_gateway.access import places
+from claude_gateway.access.throttle import Throttle
 from claude_gateway.errors import Forbidden, InvalidRequest, Unauthorized
 from claude_gateway.interfaces import Authenticator
 from claude_gateway.types.principals import OWNER, Credential, Principal
@@ -16,7 +17,7 @@ LONGEST_KEY = 4096
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Facts of one request. `relayed` is true when a proxy says that it stands in between."""
+    """Facts of one request. `relayed` is true when a proxy stands in between, as far as is known."""
 
     peer: str | None
     host: str
@@ -36,9 +37,15 @@ class Rules:
 class Door:
     """Asks the authenticators in order; lets the local owner in without a key."""
 
-    def __init__(self, rules: Rules, authenticators: Sequence[Authenticator]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        authenticators: Sequence[Authenticator],
+        throttle: Throttle | None = None,
+    ) -> None:
         self._rules = rules
         self._authenticators = tuple(authenticators)
+        self._throttle = throttle or Throttle(0, 1)
 
     def check_host(self, header: str) -> str:
         """Return the host's name, or refuse: an unknown name may be a rebound DNS entry."""
@@ -79,15 +86,15 @@ class Door:
     async def admit(self, keys: Sequence[str], arrival: Callable[[], Arrival]) -> Principal:
         """Say who is asking. Raises Unauthorized; a key that is present must be right.
 
-        `arrival` is asked for the facts only when they decide something.
+        A wrong one too many from the same address is RateLimited instead. `arrival` is asked for the
+        facts only when they decide something.
         """
 
         def is_local() -> bool:
             return self.is_local(arrival())
 
         if keys:
-            found = [await self._recognise(key, is_local) for key in keys]
-            return found[0]
+            return await self._keyed(keys, arrival, is_local)
         if self._rules.mode == "open" or (self._rules.mode == "local" and is_local()):
             return OWNER
         raise Unauthorized(
@@ -95,15 +102,35 @@ class Door:
             code="missing_api_key",
         )
 
-    async def _recognise(self, key: str, is_local: Callable[[], bool]) -> Principal:
+    async def _keyed(
+        self, keys: Sequence[str], arrival: Callable[[], Arrival], is_local: Callable[[], bool]
+    ) -> Principal:
+        doubted = not self._throttle.idle and self._throttle.doubts(arrival().peer)
+        try:
+            if doubted and self._throttle.was_wrong(arrival().peer, keys):
+                raise _invalid()
+            found = [await self._recognise(key, is_local, doubted) for key in keys]
+        except Unauthorized:
+            too_many = self._throttle.wrong(arrival().peer, keys)
+            if too_many is None:
+                raise
+        else:
+            return found[0]
+        raise too_many
+
+    async def _recognise(self, key: str, is_local: Callable[[], bool], doubted: bool) -> Principal:
         # Characters that no key has never get as far as a comparison or a look-up.
         if 0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and " " not in key:
-            credential = Credential(Secret(key), is_local)
+            credential = Credential(Secret(key), is_local, doubted=doubted)
             for authenticator in self._authenticators:
                 principal = await authenticator.authenticate(credential)
                 if principal is not None:
                     return principal
-        raise Unauthorized(
-            "The API key is not valid here. Check it, or ask whoever runs this gateway for one.",
-            code="invalid_api_key",
-        )
+        raise _invalid()
+
+
+def _invalid() -> Unauthorized:
+    return Unauthorized(
+        "The API key is not valid here. Check it, or ask whoever runs this gateway for one.",
+        code="invalid_api_key",
+    )

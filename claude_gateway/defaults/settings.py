@@ -8,6 +8,7 @@ from claude_gateway.defaults import (
     fetch_settings,
     limit_settings,
     loop_settings,
+    peer_settings,
     tls_settings,
     tool_settings,
 )
@@ -319,6 +320,7 @@ PLUGINS_ALLOW = Setting(
 ALL: tuple[Setting[object], ...] = (
     *(value for value in dict(globals()).values() if isinstance(value, Setting)),
     *limit_settings.ALL,
+    *peer_settings.ALL,
     *tls_settings.ALL,
     *fetch_settings.ALL,
     *tool_settings.ALL,

@@ -21,14 +21,18 @@ APP_SCOPES: frozenset[Scope] = frozenset({"chat", "read", "tools"})
 class Credential:
     """What a caller presented: one key, and whether it came from this very machine.
 
-    `local` is found out when somebody asks, because hardly anybody does.
+    `local` is found out when somebody asks, because hardly anybody does. `doubted` says that many
+    wrong ones came from the same address: whoever would have to ask far away need not.
     """
 
-    __slots__ = ("_is_local", "secret")
+    __slots__ = ("_is_local", "doubted", "secret")
 
-    def __init__(self, secret: Secret, is_local: Callable[[], bool] = bool) -> None:
+    def __init__(
+        self, secret: Secret, is_local: Callable[[], bool] = bool, *, doubted: bool = False
+    ) -> None:
         """`is_local` is called for each look at `local`; the default says no."""
         self.secret = secret
+        self.doubted = doubted
         self._is_local = is_local
 
     @property

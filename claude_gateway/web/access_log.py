@@ -18,6 +18,7 @@ from aiohttp import web
 from claude_gateway.context import Context
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
+from claude_gateway.web.peers import client_address
 
 Line = dict[str, object]
 
@@ -25,6 +26,7 @@ FLUSH_AFTER = 0.05  # seconds
 # An answer that the operator may have to do something about: the gateway's own defect; upstream's, or too
 # much to do; a caller who was not let in.
 FAILED, FAILING, REFUSED = 500, 501, (401, 403)
+TOO_MUCH = 429
 LEFT = "cancelled"  # the client did; that is no failure
 
 
@@ -109,8 +111,8 @@ def describe(request: web.Request, context: Context, ended: Ended) -> Line:
     }
     if ended.principal is not None:
         fields["principal"] = ended.principal.id
-    if ended.status in REFUSED:
-        fields["peer"] = request.remote  # for those who keep out whoever tries too often
+    if ended.status in REFUSED or ended.status == TOO_MUCH:
+        fields["peer"] = client_address(request)  # for those who keep out whoever tries too often
     if ended.run is not None:
         _add(fields, ended.run)
     if context.spent is not None:

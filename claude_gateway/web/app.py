@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from claude_gateway.defaults.peer_settings import TRUSTED_PROXIES
 from claude_gateway.defaults.tls_settings import HSTS, TLS_CERT
 from claude_gateway.errors import PluginError
 from claude_gateway.interfaces import PluginRoute
@@ -35,6 +36,7 @@ from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, Ro
 from claude_gateway.web.guard import guard, refuse_expectation
 from claude_gateway.web.hsts import promising
 from claude_gateway.web.mcp_server import endpoint as mcp_server
+from claude_gateway.web.peers import TRUSTED
 from claude_gateway.web.rationing import quota_headers
 from claude_gateway.web.trail import trail
 
@@ -124,6 +126,7 @@ def create_app(
     # Bodies are bounded in read_json_body, which knows our envelope; this is only the net below.
     app = web.Application(middlewares=[guard], client_max_size=64 * 2**20)
     app[GATEWAY] = gateway
+    app[TRUSTED] = gateway.settings[TRUSTED_PROXIES]
     for route in (*routes, *with_rules(more, routes)):
         resource = app.router.add_resource(route.path)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)

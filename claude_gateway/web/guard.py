@@ -41,11 +41,11 @@ from claude_gateway.web.gateway import (
     Gateway,
     RouteRule,
 )
+from claude_gateway.web.peers import came_through_a_proxy, client_address
 from claude_gateway.web.rationing import rationed
 from claude_gateway.web.replies import failure
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-RELAYS = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 CLIENT_CLOSED = 499
 
 
@@ -166,11 +166,10 @@ def _failure(
 def _arrival(request: web.Request) -> Arrival:
     headers = request.headers
     return Arrival(
-        request.remote,
+        client_address(request),
         headers["Host"],
         ", ".join(headers.getall("Origin")) if "Origin" in headers else None,
-        relayed=headers.get("Sec-Fetch-Site") == "cross-site"
-        or any(name in headers for name in RELAYS),
+        relayed=headers.get("Sec-Fetch-Site") == "cross-site" or came_through_a_proxy(request),
     )
 
 

@@ -20,8 +20,9 @@ from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.access.issued import IssuedKeys
 from claude_gateway.access.reach import Reach
+from claude_gateway.access.throttle import Throttle
 from claude_gateway.conversations.toolboxes import toolbox_of
-from claude_gateway.defaults import fetch_settings, tool_settings
+from claude_gateway.defaults import fetch_settings, peer_settings, tool_settings
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
@@ -92,7 +93,11 @@ def build_gateway(
         factors=factors,
         fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
         engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers, queue),
-        door=Door(rules, (*([issued] if issued else ()), *registry.authenticators)),
+        door=Door(
+            rules,
+            (*([issued] if issued else ()), *registry.authenticators),
+            _throttle(settings),
+        ),
         edge=Edge(registry.profiles),
         health=HealthBoard(
             registry.health_checks,
@@ -127,6 +132,11 @@ def build_gateway(
         gateway.deciding = Deciding(gateway.runs, partial(revived, gateway))
     tell(hearing.looking, partial(standing, gateway, breakers))
     return gateway
+
+
+def _throttle(settings: Settings) -> Throttle:
+    most, window = peer_settings.WRONG_KEYS, peer_settings.WRONG_KEYS_SECONDS
+    return Throttle(settings[most], settings[window])
 
 
 def _runs(

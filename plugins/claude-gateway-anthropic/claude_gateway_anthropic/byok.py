@@ -54,7 +54,7 @@ class BringYourOwn:
         key = credential.secret
         if not key.reveal().startswith(PREFIX) or any(key == ours for ours in self._ours):
             return None
-        if not await self._accepted(key):
+        if not await self._accepted(key, doubted=credential.doubted):
             raise Unauthorized(
                 "Anthropic does not accept this key. Check that it was copied whole and has not "
                 "been revoked, or ask whoever runs this gateway for a key of its own.",
@@ -69,11 +69,11 @@ class BringYourOwn:
             check.cancel()
         await asyncio.gather(*checks, return_exceptions=True)
 
-    async def _accepted(self, key: Secret) -> bool:
+    async def _accepted(self, key: Secret, *, doubted: bool) -> bool:
         digest = hashlib.sha256(key.reveal().encode()).digest()
         if digest in self._good:
             return True
-        if digest in self._bad:
+        if doubted or digest in self._bad:
             return False
         check = self._checks.get(digest)
         if check is None:

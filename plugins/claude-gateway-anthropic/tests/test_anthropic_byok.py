@@ -273,3 +273,14 @@ def test_the_memory_forgets_in_time_and_can_be_refreshed() -> None:
     clock.now += 1
     assert b"a" not in memory
     assert len(memory) == 0
+
+
+async def test_a_key_that_is_doubted_is_not_asked_about_but_one_that_was_good_still_is(
+    byok: BringYourOwn, upstream: FakeAnthropic
+) -> None:
+    assert await who(byok, GOOD) is not None
+    asked = len(upstream.requests)
+    with pytest.raises(Unauthorized):
+        await byok.authenticate(Credential(Secret(GOOD + "x"), doubted=True))
+    assert await byok.authenticate(Credential(Secret(GOOD), doubted=True)) is not None
+    assert len(upstream.requests) == asked
