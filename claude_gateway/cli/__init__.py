@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from claude_gateway.cli.doctor import doctor
 from claude_gateway.cli.environment import environment
 from claude_gateway.cli.groups import together
 from claude_gateway.cli.inspect import check_config, plugins, settings_page
@@ -47,7 +48,18 @@ def cli(ctx: click.Context) -> None:
     )
 
 
-for _command in (serve, keys, users, projects, sessions, mcp, plugins, check_config, settings_page):
+for _command in (
+    serve,
+    keys,
+    users,
+    projects,
+    sessions,
+    mcp,
+    doctor,
+    plugins,
+    check_config,
+    settings_page,
+):
     cli.add_command(_command)
 
 

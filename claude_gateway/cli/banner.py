@@ -11,6 +11,8 @@ from claude_gateway.defaults.tls_settings import TLS_CERT
 from claude_gateway.settings import Settings
 from claude_gateway.version import __version__
 
+# Compared, not bound.
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 DEMO = (
     "DEMO MODE: no ANTHROPIC_API_KEY is set. Answers are canned and no model is asked.",
     "Put ANTHROPIC_API_KEY=sk-ant-... into .env and start again to talk to Claude.",
@@ -21,15 +23,15 @@ def banner(settings: Settings, port: int, backends: dict[str, int]) -> str:
     """Return the lines; `backends` is how many models each serves."""
     host = settings[names.GATEWAY_HOST]
     scheme = "https" if settings.given(TLS_CERT) else "http"
-    here = f"{scheme}://{_written(_here(host))}:{port}"
-    lines = [f"claude-gateway {__version__} listening on {scheme}://{_written(host)}:{port}", ""]
+    url = f"{scheme}://{written(here(host))}:{port}"
+    lines = [f"claude-gateway {__version__} listening on {scheme}://{written(host)}:{port}", ""]
     served = ", ".join(f"{name} ({count} models)" for name, count in backends.items())
     lines.append(f"  backends   {served or 'none: install a plugin that brings one'}")
     lines.append(f"  access     {_access(settings)}")
     lines += [f"  network    {line}" for line in _network(settings, scheme, port)]
     if "mock" in backends and demo(settings):
         lines += ["", *(f"  *** {line}" for line in DEMO)]
-    lines += ["", "  Try it:", "", *_curl(settings, here), ""]
+    lines += ["", "  Try it:", "", *_curl(settings, url), ""]
     return "\n".join(lines)
 
 
@@ -45,10 +47,10 @@ def _network(settings: Settings, scheme: str, port: int) -> list[str]:
     host = settings[names.GATEWAY_HOST]
     if is_loopback_name(host) or settings[names.PUBLISHED_ON]:
         return []
-    addresses = _addresses() if host in ("0.0.0.0", "::") else [host]  # noqa: S104  # compared, not bound
+    reached = addresses() if host in EVERYWHERE else [host]
     return [
-        f"on a phone enter  Base URL: {scheme}://{_written(address)}:{port}  API Key: {_key(settings)}"
-        for address in addresses
+        f"on a phone enter  Base URL: {scheme}://{written(address)}:{port}  API Key: {_key(settings)}"
+        for address in reached
     ]
 
 
@@ -74,15 +76,17 @@ def _curl(settings: Settings, url: str) -> list[str]:
     ]
 
 
-def _here(host: str) -> str:
+def here(host: str) -> str:
+    """Return where this machine finds what listens on a host."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
 
 
-def _written(host: str) -> str:
+def written(host: str) -> str:
+    """Return a host as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
 
 
-def _addresses() -> list[str]:
+def addresses() -> list[str]:
     """Addresses of this machine that others can reach; asking for a route sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

@@ -26,7 +26,7 @@ def shown(backends: dict[str, int], **environment: str) -> str:
 
 @pytest.fixture
 def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_addresses", lambda: ["192.168.1.5"])
+    monkeypatch.setattr(module, "addresses", lambda: ["192.168.1.5"])
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_canned_answers_are_announced(
 
 
 def test_this_machine_has_an_address_or_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    (address,) = module._addresses()
+    (address,) = module.addresses()
     assert address
 
     class NoRoute(socket.socket):
@@ -134,4 +134,4 @@ def test_this_machine_has_an_address_or_a_name(monkeypatch: pytest.MonkeyPatch) 
             raise OSError("Network is unreachable")
 
     monkeypatch.setattr(socket, "socket", NoRoute)
-    assert module._addresses() == [socket.gethostname()]
+    assert module.addresses() == [socket.gethostname()]
