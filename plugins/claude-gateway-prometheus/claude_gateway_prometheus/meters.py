@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from claude_gateway_prometheus.cells import Level, Spreads, Sums
 from claude_gateway_prometheus.standing import StandingCollector
 
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -26,20 +27,16 @@ class Meters:
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=registry)
-        self.requests = Counter(
-            "api_requests", "Requests", ["method", "endpoint"], registry=registry
-        )
-        self.request_seconds = Histogram(
+        self.requests = Sums("api_requests", "Requests", ["method", "endpoint"], registry=registry)
+        self.request_seconds = Spreads(
             "api_request_duration_seconds",
             "Time of requests, to the last byte of the answer",
             ["method", "endpoint"],
             registry=registry,
             buckets=REQUEST_SECONDS,
         )
-        self.tokens = Counter(
-            "tokens_used", "Tokens, by class", ["model", "type"], registry=registry
-        )
-        self.dollars = Counter(
+        self.tokens = Sums("tokens_used", "Tokens, by class", ["model", "type"], registry=registry)
+        self.dollars = Sums(
             "token_cost_dollars", "What tokens cost in US dollars", ["model"], registry=registry
         )
         self.active_sessions = Gauge(
@@ -62,53 +59,51 @@ class Meters:
         info.labels(version("claude-gateway")).set(1)
 
     def _of_http(self, registry: CollectorRegistry) -> None:
-        self.responses = Counter(
+        self.responses = Sums(
             "api_responses", "Answers, by status", ["endpoint", "status"], registry=registry
         )
-        self.stream_seconds = Histogram(
+        self.stream_seconds = Spreads(
             "stream_duration_seconds",
             "Time of streams on a connection",
             registry=registry,
             buckets=REQUEST_SECONDS,
         )
-        self.stream_gaps = Histogram(
+        self.stream_gaps = Spreads(
             "stream_longest_gap_seconds",
             "Longest time between two writes of a stream",
             registry=registry,
             buckets=GAP_SECONDS,
         )
-        self.stream_bytes = Counter("stream_bytes", "Bytes of streams", registry=registry)
-        self.stream_writes = Counter(
+        self.stream_bytes = Sums("stream_bytes", "Bytes of streams", registry=registry)
+        self.stream_writes = Sums(
             "stream_writes",
             "Writes of streams: pieces of answers, and heartbeats",
             registry=registry,
         )
 
     def _of_runs(self, registry: CollectorRegistry) -> None:
-        self.going_on = Gauge("runs_in_progress", "Turns that go on", registry=registry)
-        self.runs = Counter(
+        self.going_on = Level("runs_in_progress", "Turns that go on", registry=registry)
+        self.runs = Sums(
             "runs",
             "Turns that are over: completed, failed or cancelled; and parked, that wait for a person",
             ["model", "state"],
             registry=registry,
         )
-        self.run_seconds = Histogram(
+        self.run_seconds = Spreads(
             "run_duration_seconds",
             "Time of turns, with all their rounds and tools",
             ["model"],
             registry=registry,
             buckets=REQUEST_SECONDS,
         )
-        self.first_token = Histogram(
+        self.first_token = Spreads(
             "time_to_first_token_seconds",
             "From the request to the first piece of the answer",
             ["model"],
             registry=registry,
             buckets=FIRST_TOKEN_SECONDS,
         )
-        self.unpriced = Counter(
-            "unpriced_runs", "Turns whose price nobody knows", registry=registry
-        )
+        self.unpriced = Sums("unpriced_runs", "Turns whose price nobody knows", registry=registry)
         self.tool_seconds = Histogram(
             "mcp_tool_duration_seconds",
             "Time of calls of tools",
@@ -124,7 +119,7 @@ class Meters:
         )
 
     def _of_upstream(self, registry: CollectorRegistry) -> None:
-        self.rounds = Counter("model_calls", "Calls of models", ["model"], registry=registry)
+        self.rounds = Sums("model_calls", "Calls of models", ["model"], registry=registry)
         self.retries = Counter(
             "upstream_retries",
             "Calls that were made again",

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from prometheus_client import Counter, Histogram
-
 from claude_gateway import (
     GatewayError,
     Observer,
@@ -22,6 +20,7 @@ from claude_gateway import (
     ToolEnd,
     Usage,
 )
+from claude_gateway_prometheus.cells import Spread, Sum
 from claude_gateway_prometheus.meters import Meters
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -51,10 +50,18 @@ class Words:
 class OfModel(NamedTuple):
     """The metrics of one model."""
 
-    first_token: Histogram
-    rounds: Counter
-    seconds: Histogram
-    dollars: Counter
+    first_token: Spread
+    rounds: Sum
+    seconds: Spread
+    dollars: Sum
+
+
+class OfRoute(NamedTuple):
+    """The metrics of one kind of request with one kind of answer."""
+
+    requests: Sum
+    seconds: Spread
+    responses: Sum
 
 
 class Counting(Observer):
@@ -64,12 +71,15 @@ class Counting(Observer):
         self._meters = meters
         self._tools = Words()
         self._reasons = Words()
-        # A metric looks up its labels under a lock, which takes longer than counting.
-        self._endpoint = cache(self._of_endpoint)
-        self._status = cache(meters.responses.labels)
+        # Looking figures up by their labels takes longer than counting.
+        self._route = cache(self._of_route)
         self._class = cache(meters.tokens.labels)
         self._state = cache(meters.runs.labels)
         self._model = cache(self._of_model)
+        self._stream_seconds = meters.stream_seconds.labels()
+        self._stream_gaps = meters.stream_gaps.labels()
+        self._stream_bytes = meters.stream_bytes.labels()
+        self._stream_writes = meters.stream_writes.labels()
 
     def can_look(self, look: Callable[[], Standing]) -> None:
         self._meters.standing.look = look
@@ -77,7 +87,7 @@ class Counting(Observer):
             self.breaker_changed(backend, state)
 
     def run_started(self, run: Run) -> None:
-        self._meters.going_on.inc()
+        self._meters.going_on.value += 1
 
     def first_token(self, run: Run) -> None:
         if run.first_token is not None:
@@ -86,27 +96,27 @@ class Counting(Observer):
 
     def round_ended(self, run: Run, usage: Usage) -> None:
         model = _model(run)
-        self._model(model).rounds.inc()
+        self._model(model).rounds.value += 1
         for of, tokens in _classes(usage):
             if tokens:
-                self._class(model, of).inc(tokens)
+                self._class(model, of).value += tokens
 
     def run_ended(self, run: Run) -> None:
         meters, model = self._meters, _model(run)
-        meters.going_on.dec()
+        meters.going_on.value -= 1
         if run.parked:  # it waits for a person, and ends again when it has gone on
-            self._state(model, "parked").inc()
+            self._state(model, "parked").value += 1
             return
         state = "completed" if run.error is None else "failed"
-        self._state(model, CANCELLED if run.error == CANCELLED else state).inc()
+        self._state(model, CANCELLED if run.error == CANCELLED else state).value += 1
         if run.ended is not None:
             self._model(model).seconds.observe(run.ended - run.started)
         if not run.rounds:
             return
         if (cost := run.cost()) is None:
-            meters.unpriced.inc()
+            meters.unpriced.labels().value += 1
         else:
-            self._model(model).dollars.inc(float(cost))
+            self._model(model).dollars.value += float(cost)
 
     def upstream_retried(self, run: Run, error: GatewayError) -> None:
         backend, reason = self._reasons.of(run.backend, error.code)
@@ -121,17 +131,16 @@ class Counting(Observer):
 
     def request_ended(self, request: RequestEnd) -> None:
         method = request.method if request.method in METHODS else OTHER
-        requests, seconds = self._endpoint(method, request.route)
-        requests.inc()
-        seconds.observe(request.seconds)
-        self._status(request.route, str(request.status)).inc()
+        of = self._route(method, request.route, request.status)
+        of.requests.value += 1
+        of.seconds.observe(request.seconds)
+        of.responses.value += 1
 
     def stream_ended(self, stream: StreamEnd) -> None:
-        meters = self._meters
-        meters.stream_seconds.observe(stream.seconds)
-        meters.stream_gaps.observe(stream.longest_gap)
-        meters.stream_bytes.inc(stream.size)
-        meters.stream_writes.inc(stream.writes)
+        self._stream_seconds.observe(stream.seconds)
+        self._stream_gaps.observe(stream.longest_gap)
+        self._stream_bytes.value += stream.size
+        self._stream_writes.value += stream.writes
 
     def tool_ended(self, call: ToolEnd) -> None:
         meters = self._meters
@@ -146,9 +155,13 @@ class Counting(Observer):
     def session_ended(self, seconds: float) -> None:
         self._meters.session_seconds.observe(seconds)
 
-    def _of_endpoint(self, method: str, route: str) -> tuple[Counter, Histogram]:
+    def _of_route(self, method: str, route: str, status: int) -> OfRoute:
         meters = self._meters
-        return meters.requests.labels(method, route), meters.request_seconds.labels(method, route)
+        return OfRoute(
+            meters.requests.labels(method, route),
+            meters.request_seconds.labels(method, route),
+            meters.responses.labels(route, str(status)),
+        )
 
     def _of_model(self, model: str) -> OfModel:
         meters = self._meters
