@@ -21,6 +21,8 @@ HEADERS: Mapping[str, str] = {
     "if_busy": "x-gateway-if-busy",
 }
 
+NAMES = frozenset(HEADERS)
+
 
 @dataclass(frozen=True, slots=True)
 class SessionFields:
@@ -45,6 +47,8 @@ def session_fields(
     fields: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> SessionFields:
     """Read them; `headers` say what `fields` do not. Raises InvalidRequest naming what is wrong."""
+    if not headers and NAMES.isdisjoint(fields):
+        return NONE
     said = {key: value for key in HEADERS if (value := fields.get(key)) is not None}
     for key, header in HEADERS.items() if headers else ():
         if key not in said and headers and (value := headers.get(header)) is not None:

@@ -57,28 +57,31 @@ class Usage:
         base = before or NOTHING
         if not isinstance(raw, dict):
             return base
-        details, written = raw.get("output_tokens_details"), raw.get("cache_creation")
+        get = raw.get
+        details, written = _inner(get("output_tokens_details")), _inner(get("cache_creation"))
+        tier, geo = get("service_tier"), get("inference_geo")
         return cls(
-            _count(raw, "input_tokens", base.input_tokens),
-            _count(raw, "output_tokens", base.output_tokens),
-            _count(raw, "cache_creation_input_tokens", base.cache_creation_input_tokens),
-            _count(raw, "cache_read_input_tokens", base.cache_read_input_tokens),
-            _count(details, "thinking_tokens", base.thinking_tokens),
-            _count(written, "ephemeral_5m_input_tokens", base.ephemeral_5m_input_tokens),
-            _count(written, "ephemeral_1h_input_tokens", base.ephemeral_1h_input_tokens),
-            _word(raw, "service_tier", base.service_tier),
-            _word(raw, "inference_geo", base.inference_geo),
+            _count(get("input_tokens"), base.input_tokens),
+            _count(get("output_tokens"), base.output_tokens),
+            _count(get("cache_creation_input_tokens"), base.cache_creation_input_tokens),
+            _count(get("cache_read_input_tokens"), base.cache_read_input_tokens),
+            _count(details.get("thinking_tokens"), base.thinking_tokens),
+            _count(written.get("ephemeral_5m_input_tokens"), base.ephemeral_5m_input_tokens),
+            _count(written.get("ephemeral_1h_input_tokens"), base.ephemeral_1h_input_tokens),
+            tier if isinstance(tier, str) else base.service_tier,
+            geo if isinstance(geo, str) else base.inference_geo,
         )
 
 
-def _count(raw: object, key: str, default: int) -> int:
-    value = raw.get(key) if isinstance(raw, dict) else None
+def _inner(raw: object) -> dict[str, object]:
+    return raw if isinstance(raw, dict) else NONE
+
+
+def _count(value: object, default: int) -> int:
     return value if type(value) is int and value >= 0 else default
 
 
-def _word(raw: dict[str, object], key: str, default: str) -> str:
-    value = raw.get(key)
-    return value if isinstance(value, str) else default
+NONE: dict[str, object] = {}
 
 
 NOTHING = Usage()

@@ -14,6 +14,8 @@ from claude_gateway.dialects.fields import optional, passed_on, wrong
 
 Block: TypeAlias = dict[str, object]
 
+# What a request says about all of it.
+NAMES = frozenset({"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"})
 MOST_BREAKPOINTS = 4
 THOUGHTS = ("thinking", "redacted_thinking")  # must go back exactly as they came
 USER_TURNS = 2  # the next request of a conversation finds the mark of this one's last turn
@@ -38,19 +40,27 @@ def keep_prefixes(params: dict[str, object], fields: Mapping[str, object], *, au
     Where the client has set none they are set for it: when it names a `prompt_cache_key` or wants
     implicit ones, or when `auto` says so for everybody.
     """
+    if NAMES.isdisjoint(fields):  # nearly always
+        _settle(params, auto=auto, long=False)
+        return
     options = optional(fields, "prompt_cache_options", dict) or {}
     mode = optional(options, "mode", str, "prompt_cache_options.")
     if mode not in (None, "implicit", "explicit"):
         wrong("prompt_cache_options.mode", "must be implicit or explicit")
     keyed = optional(fields, "prompt_cache_key", str)
-    wanted = auto or bool(keyed) or mode == "implicit"
+    wanted = (auto or bool(keyed) or mode == "implicit") and mode != "explicit"
+    long = optional(options, "ttl", str, "prompt_cache_options.") is not None or _retained(fields)
+    _settle(params, auto=wanted, long=long)
+
+
+def _settle(params: dict[str, object], *, auto: bool, long: bool) -> None:
+    """Leave as many breakpoints as upstream takes; `auto` sets them where there are none."""
     marked = _marked(params)
-    if wanted and mode != "explicit" and not marked:
+    if auto and not marked:
         _mark(params)
         marked = _marked(params)
     for spot in marked[:-MOST_BREAKPOINTS]:
         spot.put(None)
-    long = optional(options, "ttl", str, "prompt_cache_options.") is not None or _retained(fields)
     for spot in reversed(marked[-MOST_BREAKPOINTS:]):
         control = spot.block["cache_control"]
         if isinstance(control, dict):

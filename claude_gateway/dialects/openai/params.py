@@ -19,6 +19,8 @@ from claude_gateway.dialects.visible import NOBODYS, Owned, owned
 from claude_gateway.types.models import ModelInfo
 
 NOTHING: Sequence[object] = (None, [], {})
+# Fields that become parameters by themselves.
+NAMED = frozenset({"temperature", "top_p", "user", "safety_identifier", "service_tier"})
 TOOL_FIELDS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 
 
@@ -99,8 +101,7 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     params["messages"] = talk.messages
     if asked.stops:
         params["stop_sequences"] = asked.stops
-    params |= {**_sampling(fields, model, ignored), **_tools(box, asked.past_tools)}
-    params |= _user(fields) | _tier(fields, ignored)
+    params |= {**_named(fields, model, ignored), **_tools(box, asked.past_tools)}
     level, name = asked.effort
     thinking = effort(level, name, model, params, ignored)
     params |= _output(shape, shown(asked.show, thinking, model, params, ignored))
@@ -168,6 +169,15 @@ def _remind(params: dict[str, object], messages: list[dict[str, object]], words:
     content = last["content"]
     before = content if isinstance(content, list) else [{"type": "text", "text": content}]
     messages[-1] = {**last, "content": [*before, said]}
+
+
+def _named(
+    fields: Mapping[str, object], model: ModelInfo, ignored: list[str]
+) -> Mapping[str, object]:
+    """Return what fields become parameters by themselves; most requests have none of them."""
+    if NAMED.isdisjoint(fields):
+        return {}
+    return {**_sampling(fields, model, ignored), **_user(fields), **_tier(fields, ignored)}
 
 
 def _user(fields: Mapping[str, object]) -> dict[str, object]:

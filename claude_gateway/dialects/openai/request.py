@@ -27,6 +27,7 @@ from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.types.models import ModelInfo
 
 MOST_STOPS = 4
+THINKING = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 
 # OpenAI's own, without an equivalent here. Any other unknown field is ignored in silence, as
 # OpenAI's clients expect of extensions.
@@ -125,22 +126,31 @@ def translate(
     ignored = [*unlike(fields, REPORTED), *talk.left_out]
     if talk.audio:
         ignored.append(AUDIO)
-    reasoning = optional(fields, "reasoning", dict) or {}
-    seen = optional(fields, "include_reasoning", bool)
+    effort, show = _thinking(fields)
     asked = Asked(
         fields,
         talk,
         ignored,
         output_format(fields, ignored),
         limit(fields, "max_completion_tokens", "max_tokens"),
-        _effort(fields, reasoning),
+        effort,
         _stops(fields, ignored),
         joins=whole is not None,
         past_tools=whole.tools if whole is not None else (),
-        show=summary(reasoning) or ("include_reasoning" if seen else ""),
+        show=show,
         own=own,
     )
     return translated(asked, model, auto_cache=auto_cache)
+
+
+def _thinking(fields: Mapping[str, object]) -> tuple[tuple[str | None, str], str]:
+    """Return the level of effort with its field, and the field that asks to see the reasoning."""
+    if THINKING.isdisjoint(fields):
+        return (None, ""), ""
+    reasoning = optional(fields, "reasoning", dict) or {}
+    seen = optional(fields, "include_reasoning", bool)
+    shown_by = summary(reasoning) or ("include_reasoning" if seen else "")
+    return _effort(fields, reasoning), shown_by
 
 
 def _effort(

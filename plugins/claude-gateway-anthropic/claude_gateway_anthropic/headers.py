@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from claude_gateway import InvalidRequest, ModelRequest, Secret, UpstreamError, __version__
 from claude_gateway_anthropic.settings import Account
@@ -26,6 +27,11 @@ class HeaderWriter:
             "User-Agent": f"claude-gateway/{__version__}",
         }
         self._own = dict(_credential(account))
+        usual = {**self._base, "anthropic-version": self._version}
+        if self._betas:
+            usual["anthropic-beta"] = _merged(None, self._betas)
+        # For calls that bring none of their own. It cannot change, so a transport may write it once.
+        self._usual = MappingProxyType({**usual, **self._own})
 
     @property
     def pays(self) -> bool:
@@ -37,8 +43,10 @@ class HeaderWriter:
         credential = self._own if key is None else _key(key)
         return {**self._base, "anthropic-version": self._version, **credential}
 
-    def write(self, request: ModelRequest) -> dict[str, str]:
+    def write(self, request: ModelRequest) -> Mapping[str, str]:
         """Headers for a client's call; what a native client sent for itself goes unchanged."""
+        if self._own and not request.headers and request.upstream_key is None:
+            return self._usual
         headers = {**self._base, "anthropic-version": self._version, **request.headers}
         if request.carried:
             headers.update(request.carried)

@@ -12,6 +12,7 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from claude_gateway import InvalidRequest
@@ -69,6 +70,7 @@ class LeanTransport:
         self._host_line = f"Host: {parts.netloc}\r\n"
         self._idle: list[tuple[float, Exchange]] = []
         self._busy: set[Exchange] = set()
+        self._written: tuple[Mapping[str, str], str] = ({}, "")  # headers, and their lines
         self._loop = asyncio.get_running_loop()
 
     async def send(
@@ -138,15 +140,21 @@ class LeanTransport:
     def _head(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> bytes:
-        lines = [f"{method} {self._path}{path} HTTP/1.1\r\n", self._host_line]
+        length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+        head = f"{method} {self._path}{path} HTTP/1.1\r\n{self._host_line}{self._lines(headers)}{length}\r\n"
+        return head.encode("utf-8", "surrogateescape")
+
+    def _lines(self, headers: Mapping[str, str]) -> str:
+        """Write headers; those that cannot change, which nearly all calls have, are written once."""
+        if headers is self._written[0]:
+            return self._written[1]
         for name, value in headers.items():
             if UNSAFE.search(value):
                 raise InvalidRequest(f"The header {name} has a line break in it.", param=name)
-            lines.append(f"{name}: {value}\r\n")
-        if body is not None:
-            lines.append(f"Content-Length: {len(body)}\r\n")
-        lines.append("\r\n")
-        return "".join(lines).encode("utf-8", "surrogateescape")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        if isinstance(headers, MappingProxyType):
+            self._written = headers, lines
+        return lines
 
 
 @asynccontextmanager
