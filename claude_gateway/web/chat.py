@@ -51,7 +51,8 @@ async def _answered(
     if not asked.stream:
         answer = await wanted.answer()
         message = with_exact_numbers(answer.message, answer.body)
-        said = completion(message, created, wanted.translated.tool_names, extras)
+        names = wanted.translated.tool_names
+        said = completion(message, created, names, extras, wanted.run.usage)
         await wanted.judge(answer.message)
         return json_reply(said, headers=wanted.headers)
     encoder = ChatStream(

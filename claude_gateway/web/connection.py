@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import cast
+from collections.abc import Coroutine
+from typing import Any, cast
 
 from aiohttp import http_exceptions, web
 
@@ -91,14 +92,14 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
-    async def finish_response(
+    def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """Put into the envelope what aiohttp refused on its own way to the guard."""
         if isinstance(resp, web.HTTPException) and isinstance(request, web.Request):
             name = request[REQUEST_ID] = request.get(REQUEST_ID) or Ids().request()
             resp = failure(from_http(resp, request), name)
-        return await super().finish_response(request, resp, start_time)
+        return super().finish_response(request, resp, start_time)
 
     def _expect_headers(self) -> None:
         server = self._manager

@@ -17,10 +17,12 @@ def completion(
     created: int,
     tool_names: Mapping[str, str] | None = None,
     extras: Extras | None = None,
+    used: Usage | None = None,
 ) -> dict[str, object]:
     """Translate Anthropic's message; `created` is in seconds since 1970.
 
-    `tool_names` holds the client's names of tools by upstream's, where those differ.
+    `tool_names` holds the client's names of tools by upstream's, where those differ;
+    `used` is what the message's `usage` says, to who has read it already.
     """
     extras = extras or Extras()
     blocks = _blocks(visible(message, extras.own))
@@ -50,7 +52,7 @@ def completion(
                 **endings.finish(message, has_calls=bool(calls)),
             }
         ],
-        "usage": extras.usage(Usage.from_wire(message.get("usage"))),
+        "usage": extras.usage(used or Usage.from_wire(message.get("usage"))),
         **extras.fields,
         **endings.changes(message),
     }

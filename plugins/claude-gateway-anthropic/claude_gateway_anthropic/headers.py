@@ -68,13 +68,15 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the upstream headers that a client may see; ids are renamed, the request has ours."""
     kept: dict[str, str] = {}
     for name, value in headers.items():
-        if not value.isascii():  # no such header of Anthropic's is, and it could not be sent on
-            continue
         lower = name.lower()
         if lower.startswith(SHOWN_PREFIX):
-            kept[lower] = value
+            shown_as = lower
         elif lower == UPSTREAM_ID:
-            kept["x-upstream-request-id"] = value
+            shown_as = "x-upstream-request-id"
+        else:
+            continue
+        if value.isascii():  # all such headers of Anthropic's are, and no other could be sent on
+            kept[shown_as] = value
     return kept
 
 

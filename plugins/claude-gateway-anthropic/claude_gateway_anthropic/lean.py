@@ -43,8 +43,11 @@ class LeanReply:
 
     async def read(self) -> bytes:
         pieces: list[bytes] = []
-        while piece := await self.chunk():
-            pieces.append(piece)
+        try:
+            while piece := await self._exchange.body():
+                pieces.append(piece)
+        except (OSError, TimeoutError) as exc:
+            raise lost(exc) from exc
         return b"".join(pieces)
 
     async def chunk(self) -> bytes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from types import MappingProxyType
 
 import pytest
 from claude_gateway_anthropic.backend import open_backend
@@ -217,3 +218,17 @@ def test_headers_that_could_not_be_sent_on_are_not_shown() -> None:
     assert shown({"Request-Id": "\udcff", "Anthropic-Ratelimit-X": "1", "Set-Cookie": "a"}) == {
         "anthropic-ratelimit-x": "1"
     }
+
+
+def test_the_usual_headers_are_those_of_a_call_with_none_of_its_own_and_cannot_change(
+    account: MakeAccount,
+) -> None:
+    writer = HeaderWriter(account("http://127.0.0.1"))
+    usual = writer.write(ModelRequest("m", {}))
+    assert writer.write(ModelRequest("m", {})) is usual
+    assert isinstance(usual, MappingProxyType)
+    own = {"anthropic-version": "2023-06-01"}
+    assert dict(usual) | own == dict(writer.write(ModelRequest("m", {}, headers=own)))
+    paid = writer.write(ModelRequest("m", {}, upstream_key=Secret("sk-ant-theirs")))
+    assert paid["x-api-key"] == "sk-ant-theirs"
+    assert not isinstance(paid, MappingProxyType)  # a caller's key is kept nowhere
