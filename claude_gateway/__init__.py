@@ -35,6 +35,7 @@ from claude_gateway.interfaces import (
     PluginRoute,
     ReportsHealth,
     ServesUnknown,
+    Shared,
     StreamsBatches,
 )
 from claude_gateway.key_stores import KeepsKeys
@@ -224,6 +225,7 @@ __all__ = [
     "SessionStats",
     "Setting",
     "Settings",
+    "Shared",
     "SignatureDelta",
     "Standing",
     "StorageFull",

@@ -146,17 +146,32 @@ class Authenticator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What workers have told for one answer: `own` is of the one that answers, empty where it is alone.
+
+    `others` are those that live; `gone` is the last that each told anybody of those that have died.
+    """
+
+    own: bytes = b""
+    others: Sequence[bytes] = ()
+    gone: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PluginRoute:
     """An endpoint of a plugin's own: GET also answers HEAD.
 
     `handler` takes aiohttp's request and returns its response. Only callers with a credential reach
-    it, unless it is `public`; it is behind everything that guards the gateway's own routes.
+    it, unless it is `public`; it is behind everything that guards the gateway's own routes. A route
+    that shows what one worker cannot know alone has `shares`, which says what this one knows; its
+    handler is given a `Shared` as well.
     """
 
     method: str
     path: str
-    handler: Callable[[Any], Awaitable[Any]]
+    handler: Callable[..., Awaitable[Any]]
     public: bool = False
+    shares: Callable[[], bytes] | None = None
 
 
 Routes: TypeAlias = Sequence[PluginRoute]

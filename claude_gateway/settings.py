@@ -7,6 +7,7 @@ help live here and in the plugins; `.env.example` and docs/settings.md are gener
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Generic, TypeAlias, TypeVar, cast
 
 from claude_gateway.errors import SettingsError
 from claude_gateway.types.secrets import Secret
+
+MOST_WORKERS = 64
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -162,6 +165,18 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def workers(raw: str) -> int:
+    """A number of processes; 0 and `auto` are as many as there are processors for this one."""
+    if raw.strip().lower() in ("auto", "0"):
+        return min(_processors(), MOST_WORKERS)
+    return whole(1, MOST_WORKERS)(raw)
+
+
+def _processors() -> int:
+    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
+
+
 def dollars(raw: str) -> Decimal:
     """An amount of US dollars."""
     try:
@@ -201,9 +216,12 @@ def one_of(*choices: str, any_case: bool = False) -> Callable[[str], str]:
 
 
 class Settings:
-    """The values of one start, by key."""
+    """The values of one start, by key.
 
-    __slots__ = ("_environment", "_given", "_values")
+    `worker` is the number of this process among `workers` that serve together: 0 of 1 where there is one.
+    """
+
+    __slots__ = ("_environment", "_given", "_values", "worker", "workers")
 
     def __init__(
         self,
@@ -214,6 +232,8 @@ class Settings:
         self._values = values
         self._given = given
         self._environment = environment or {}
+        self.worker = 0
+        self.workers = 1
 
     def __getitem__(self, key: Setting[T]) -> T:
         return cast("T", self._values.get(cast("Setting[object]", key), key.default))
@@ -229,6 +249,12 @@ class Settings:
     def environment(self) -> Mapping[str, str]:
         """All variables that settings were read from, for files that name some. Never to be shown."""
         return self._environment
+
+    def of_worker(self, index: int, count: int) -> Settings:
+        """Return the same for one worker of several."""
+        same = Settings(self._values, self._given, self._environment)
+        same.worker, same.workers = index, count
+        return same
 
     @classmethod
     def read(cls, environment: Mapping[str, str], known: Iterable[Setting[object]]) -> Settings:

@@ -39,8 +39,8 @@ from claude_gateway.registry import open_registry
 from claude_gateway.testing.raw import Response, ask
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import ROUTES, Route, create_app
+from claude_gateway.web.building import build_gateway
 from claude_gateway.web.gateway import Gateway
-from claude_gateway.web.server import build_gateway
 
 
 class Site:

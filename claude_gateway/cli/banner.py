@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 
 from claude_gateway.access.places import is_loopback_name
 from claude_gateway.defaults import settings as names
@@ -19,7 +20,7 @@ DEMO = (
 )
 
 
-def banner(settings: Settings, port: int, backends: dict[str, int]) -> str:
+def banner(settings: Settings, port: int, backends: Mapping[str, int]) -> str:
     """Return the lines; `backends` is how many models each serves."""
     host = settings[names.GATEWAY_HOST]
     scheme = "https" if settings.given(TLS_CERT) else "http"
@@ -27,6 +28,8 @@ def banner(settings: Settings, port: int, backends: dict[str, int]) -> str:
     lines = [f"claude-gateway {__version__} listening on {scheme}://{written(host)}:{port}", ""]
     served = ", ".join(f"{name} ({count} models)" for name, count in backends.items())
     lines.append(f"  backends   {served or 'none: install a plugin that brings one'}")
+    if settings[names.WORKERS] > 1:
+        lines.append(f"  workers    {settings[names.WORKERS]}")
     lines.append(f"  access     {_access(settings)}")
     lines += [f"  network    {line}" for line in _network(settings, scheme, port)]
     if "mock" in backends and demo(settings):

@@ -109,6 +109,7 @@ def _headed(_logger: object, _method: str, line: EventDict) -> EventDict:
         "event": line.pop("event"),
         "logger": record.name,
         **(context.fields() if context is not None else {}),
+        **({"worker": vars(record)["worker"]} if "worker" in vars(record) else {}),
         **line,
     }
 
@@ -154,6 +155,17 @@ def _written(processors: Sequence[Processor], line: EventDict) -> bytes:
     for process in processors:
         made = process(None, "", made)
     return f"{made}\n".encode(errors="replace")
+
+
+def of_worker(index: int) -> None:
+    """Have every line name the worker that writes it, of several."""
+
+    def name(record: logging.LogRecord) -> bool:
+        record.worker = index
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(name)
 
 
 def _time(created: float) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -20,7 +19,14 @@ from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults import tls_settings
 from claude_gateway.errors import SettingsError
+from claude_gateway.plugins import Plugins
 from claude_gateway.settings import Setting, Settings
+from claude_gateway.web.sockets import listen
+
+if TYPE_CHECKING:
+    from claude_gateway.web.gateway import Gateway
+
+Announce: TypeAlias = Callable[[Mapping[str, int]], None]
 
 OPTIONS: Mapping[str, Setting[object]] = {
     "host": names.GATEWAY_HOST,
@@ -29,6 +35,7 @@ OPTIONS: Mapping[str, Setting[object]] = {
     "workspace": names.WORKSPACE_DIR,
     "tls_cert": tls_settings.TLS_CERT,
     "tls_key": tls_settings.TLS_KEY,
+    "workers": names.WORKERS,
 }
 
 
@@ -39,42 +46,51 @@ OPTIONS: Mapping[str, Setting[object]] = {
 @click.option("--workspace", help="Folder that projects live in. [WORKSPACE_DIR]")
 @click.option("--tls-cert", help="Certificate to speak https with. [GATEWAY_TLS_CERT]")
 @click.option("--tls-key", help="Its private key. [GATEWAY_TLS_KEY]")
+@click.option(
+    "--workers", help="How many processes serve; auto: one a processor. [GATEWAY_WORKERS]"
+)
 def serve(**options: str | None) -> None:
     """Start the gateway. Settings come from the environment and from .env; options win."""
     settings, plugins = prepare({OPTIONS[name].name: value for name, value in options.items()})
     # structlog takes a while to load: a mistake above is told before that.
-    from claude_gateway.cli.logs import configure, request_line  # noqa: PLC0415
+    from claude_gateway.cli.serving import configure_log  # noqa: PLC0415
 
-    form = settings[names.LOG_FORMAT]
-    level = "debug" if settings[names.DEBUG] else settings[names.LOG_LEVEL]
-    configure(form, level, plugins.packages())
+    configure_log(settings, plugins)
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
     check_certificate(settings)
     check_reach(settings, partial(has_issued, settings, plugins))
-    # Loading aiohttp takes most of the start.
-    from claude_gateway.web import server  # noqa: PLC0415
-    from claude_gateway.web.access_log import AccessLog  # noqa: PLC0415
-    from claude_gateway.web.gateway import Gateway  # noqa: PLC0415
+    sock = bound(listen, settings)
+    port = sock.getsockname()[1]
 
-    sock = bound(server.listen, settings)
-
-    def ready(gateway: Gateway) -> None:
-        counts: dict[str, int] = dict.fromkeys(gateway.backends, 0)
-        for model in gateway.catalogue.models:
-            counts[gateway.catalogue.resolve(model.id).backend.name] += 1
-        click.echo(banner(settings, sock.getsockname()[1], counts))
+    def announce(counts: Mapping[str, int]) -> None:
+        click.echo(banner(settings, port, counts))
         sys.stdout.flush()
 
-    access_log = AccessLog(request_line(form), write_log, level)
-    run(server.serve(settings, plugins, sock, ready, access_log))
+    if settings[names.WORKERS] > 1:
+        sys.exit(_several(settings, sock, announce))
+    _one(settings, plugins, sock, announce)
 
 
-def write_log(lines: bytes) -> None:
-    """Write to standard error; nobody reading it is no reason to stop serving."""
-    with suppress(OSError):
-        sys.stderr.buffer.write(lines)
-        sys.stderr.buffer.flush()
+def _one(settings: Settings, plugins: Plugins, sock: socket.socket, announce: Announce) -> None:
+    # Loading aiohttp takes most of the start.
+    from claude_gateway.cli.serving import access_log, counts_of, run  # noqa: PLC0415
+    from claude_gateway.web import server  # noqa: PLC0415
+
+    def ready(gateway: Gateway) -> None:
+        announce(counts_of(gateway))
+
+    run(server.serve(settings, plugins, server.Doors(sock), ready, access_log(settings)))
+
+
+def _several(settings: Settings, sock: socket.socket, announce: Announce) -> int:
+    from claude_gateway.cli import workers  # noqa: PLC0415  # asyncio takes a while to load
+
+    try:
+        return workers.serve_together(settings, sock, announce)
+    except workers.Unstarted:
+        click.echo("claude-gateway: a worker died while it started.", err=True)
+        return 1
 
 
 def writable(key: Setting[Path], settings: Settings) -> None:
@@ -117,14 +133,3 @@ def bound(listen: Callable[[str, int], socket.socket], settings: Settings) -> so
         raise SettingsError([f"port {port} on {host} {why}"]) from exc
     else:
         return sock
-
-
-def run(serving: Coroutine[object, object, None]) -> None:
-    """Run on uvloop where there is one."""
-    try:
-        import uvloop  # noqa: PLC0415  # absent on Windows
-    except ImportError:
-        asyncio.run(serving)
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serving)

@@ -28,6 +28,7 @@ from claude_gateway.settings import (
     text,
     whole,
     words,
+    workers,
 )
 from claude_gateway.types.secrets import Secret
 
@@ -127,6 +128,13 @@ STORE = Setting(
     "offered. none: nowhere; only requests without a session are served.",
     SERVER,
     "sqlite",
+)
+WORKERS = Setting(
+    "GATEWAY_WORKERS",
+    workers,
+    1,
+    "How many processes serve, on one port. 0 or auto: one for each processor. docs/workers.md.",
+    SERVER,
 )
 WORKSPACE_DIR = Setting(
     "WORKSPACE_DIR",

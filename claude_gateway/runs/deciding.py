@@ -105,10 +105,13 @@ class Deciding:
             except Exception:
                 log.exception("a run that waits could not go on")
 
-    async def take_up(self) -> int:
-        """Take up the runs that wait of processes that are gone; return how many there are."""
+    async def take_up(self, ours: Callable[[RunRecord], bool] = bool) -> int:
+        """Take up the runs that wait of processes that are gone, as far as they are `ours`.
+
+        Return how many there are.
+        """
         orphans = await self._runs.store.orphaned_runs()
-        waiting = [run for run in orphans if run.status == "awaiting_approval"]
+        waiting = [run for run in orphans if run.status == "awaiting_approval" and ours(run)]
         for run in waiting:
             mine = {"instance": self._runs.store.instance}
             record = await self._runs.store.update_run(run.owner, run.id, mine)

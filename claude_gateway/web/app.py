@@ -38,6 +38,7 @@ from claude_gateway.web.hsts import promising
 from claude_gateway.web.mcp_server import endpoint as mcp_server
 from claude_gateway.web.peers import TRUSTED
 from claude_gateway.web.rationing import quota_headers
+from claude_gateway.web.sharing import together
 from claude_gateway.web.trail import trail
 
 METHOD = re.compile("[A-Z]+")
@@ -154,7 +155,7 @@ def with_rules(more: Sequence[PluginRoute], routes: Sequence[Route]) -> list[Rou
             )
         taken.add(where)
         rule = PUBLIC if route.public else GUARDED
-        found.append(Route(route.method, route.path, route.handler, rule))
+        found.append(Route(route.method, route.path, together(route), rule))
     return found
 
 

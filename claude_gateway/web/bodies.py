@@ -8,7 +8,7 @@ from aiohttp import web
 
 from claude_gateway.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from claude_gateway.web.adapted import ADAPTED, Adapted
-from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
+from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, RAW
 
 LARGEST_BODY = 32 * 2**20
 ENCODINGS = ("identity", "gzip", "deflate")  # what aiohttp itself takes off
@@ -35,7 +35,22 @@ async def read_json_body(request: web.Request) -> bytes:
     return adapted.rewritten(await _read(request), request.get(PRINCIPAL))
 
 
+async def rest_of(request: web.Request, patience: float) -> bytes:
+    """Return a body that nobody has read, of whatever kind it is."""
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise _too_large()
+    return await _collect(request, patience)
+
+
 async def _read(request: web.Request) -> bytes:
+    """Read it; where it may have to be passed on to another worker, it is at hand until it is clear."""
+    body = await _checked(request)
+    if request.app[GATEWAY].siblings is not None:
+        request[RAW] = body
+    return body
+
+
+async def _checked(request: web.Request) -> bytes:
     kind = request.content_type
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON, with the header 'Content-Type: application/json'.")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from aiohttp import web
+
 from claude_gateway.runs.claims import session_busy
-from claude_gateway.web.gateway import Gateway
+from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.siblings import at_home
 
 
-def refuse_while_busy(gateway: Gateway, owner: str, session_id: str) -> None:
+def refuse_while_busy(request: web.Request, owner: str, session_id: str) -> None:
     """Raise Conflict (`session_busy`) while a turn of the session is live."""
+    at_home(request, session_id)
+    gateway = request.app[GATEWAY]
     if gateway.runs is not None and gateway.runs.claims.busy((owner, session_id)):
         raise session_busy()
 
 
 async def stop_turn(
-    gateway: Gateway, owner: str, session_id: str, *, for_good: bool = False
+    request: web.Request, owner: str, session_id: str, *, for_good: bool = False
 ) -> None:
     """End the session's live turn, and wait until it has ended; `for_good` those that wait, too."""
+    at_home(request, session_id)
+    gateway = request.app[GATEWAY]
     if gateway.runs is None:
         return
     if for_good:

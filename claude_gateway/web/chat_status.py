@@ -8,6 +8,7 @@ from claude_gateway.dialects.resources.writing import cost, moment
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.runs import is_running
+from claude_gateway.web.siblings import at_home
 from claude_gateway.web.turns import the_runs
 
 
@@ -36,6 +37,7 @@ async def stop_chat(request: web.Request) -> web.StreamResponse:
     """Stop the session's turn, if one is under way; what was said is kept."""
     session_id, runs, owner = request.match_info["session_id"], the_runs(request), owner_of(request)
     await runs.store.get_session(owner, session_id)
+    at_home(request, session_id)
     live = runs.in_session(owner, session_id)
     if live is not None:
         live.cancel()

@@ -27,9 +27,12 @@ CROWD, IN_A_CROWD = 1_000, 3
 
 
 class Connection(web.RequestHandler):
-    """Speaks HTTP/1.1 with one client. `header_patience` is in seconds."""
+    """Speaks HTTP/1.1 with one client. `header_patience` is in seconds.
 
-    __slots__ = ("_allow_origin", "_header_patience", "_late")
+    A `private` one is with another worker of the same gateway.
+    """
+
+    __slots__ = ("_allow_origin", "_header_patience", "_late", "private")
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Connection(web.RequestHandler):
         loop: asyncio.AbstractEventLoop,
         header_patience: float,
         allow_origin: str = "*",
+        private: bool = False,
     ) -> None:
         """`allow_origin` goes on answers that no route has signed."""
         super().__init__(
@@ -50,6 +54,7 @@ class Connection(web.RequestHandler):
         )
         self._header_patience = header_patience
         self._allow_origin = allow_origin
+        self.private = private
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -22,7 +22,9 @@ from claude_gateway.profiles import Adaptation, Call, ClientProfile, Reply
 from claude_gateway.types.principals import Principal
 from claude_gateway.web.adapted import ADAPTED, Adapted
 from claude_gateway.web.bodies import read_json_body
-from claude_gateway.web.gateway import PRINCIPAL, RUN
+from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, RUN
+from claude_gateway.web.relay import whole
+from claude_gateway.web.siblings import Elsewhere
 
 HEADER, NOBODY = istr("x-gateway-profile"), "none"
 CREDENTIALS = ("authorization", "x-api-key", "cookie", "proxy-authorization")
@@ -113,10 +115,27 @@ async def _ask(
     inner[ADAPTED] = Adapted(
         Adaptation(method, target), b"" if fields is None else sse.compact(fields)
     )
-    reply = _reply_of(await respond(inner))
+    try:
+        reply = _reply_of(await respond(inner))
+    except Elsewhere as there:
+        reply = _reply_of(await _asked_elsewhere(inner, there.home))
     if reply is None:
         raise InternalError("A client profile has asked for what is no whole answer in JSON.")
     return reply
+
+
+def _with(headers: Mapping[str, str], name: str, value: str) -> CIMultiDict[str]:
+    changed = CIMultiDict(headers)
+    changed[name] = value
+    return changed
+
+
+async def _asked_elsewhere(inner: web.Request, home: int) -> web.StreamResponse:
+    siblings = inner.app[GATEWAY].siblings
+    if siblings is None:
+        raise InternalError("There is no other worker.")
+    plain = inner.clone(headers=_with(inner.headers, HEADER, NOBODY))
+    return await whole(plain, siblings, home, inner[ADAPTED].given)
 
 
 async def _rerouted(

@@ -44,6 +44,7 @@ from claude_gateway.web.session_count import SessionCount
 
 if TYPE_CHECKING:
     from claude_gateway.web.edge import Edge
+    from claude_gateway.web.siblings import Siblings
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Gateway:
     fetcher: Fetcher | None = None
     runs: Runs | None = None
     deciding: Deciding | None = None
+    siblings: Siblings | None = None
     ids: Ids = field(default_factory=Ids)
     rules: dict[web.AbstractRoute, RouteRule] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -112,6 +114,7 @@ CONTEXT = web.RequestKey("context", Context)
 PRINCIPAL = web.RequestKey("principal", Principal)
 RUN = web.RequestKey("run", Run)
 PERMIT = web.RequestKey("permit", Permit)
+RAW = web.RequestKey("raw", bytes)  # a body, while it may have to be passed on to another worker
 
 GUARDED = RouteRule()
 
@@ -135,4 +138,6 @@ def begin_run(request: web.Request, resolved: Resolved, *, stream: bool) -> Run:
     )
     request[RUN] = run
     request[CONTEXT].run = run.id
+    if gateway.siblings is not None:
+        request.pop(RAW, None)  # it is answered here, and must not keep the body alive
     return run

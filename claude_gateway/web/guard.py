@@ -29,6 +29,7 @@ from claude_gateway.errors import (
 )
 from claude_gateway.types.watching import RequestEnd
 from claude_gateway.web.access_log import Ended, describe, route_of
+from claude_gateway.web.adapted import ADAPTED
 from claude_gateway.web.carried import start_of
 from claude_gateway.web.edge import ROUTED
 from claude_gateway.web.gateway import (
@@ -43,7 +44,9 @@ from claude_gateway.web.gateway import (
 )
 from claude_gateway.web.peers import came_through_a_proxy, client_address
 from claude_gateway.web.rationing import rationed
+from claude_gateway.web.relay import RELAYED, relayed
 from claude_gateway.web.replies import failure
+from claude_gateway.web.siblings import Elsewhere
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 CLIENT_CLOSED = 499
@@ -81,6 +84,10 @@ def _over(
     """Tell the log and the observers that a request has ended."""
     context, routed = request[CONTEXT], request.get(ROUTED, request)
     seconds = time.monotonic() - context.began
+    if gateway.siblings is not None and RELAYED in request:  # another worker logs and counts it
+        if followed is not None:
+            followed.ended(RequestEnd(request.method, route_of(routed), status, seconds))
+        return
     if gateway.access_log is not None:
         ended = Ended(status, seconds, request.get(PRINCIPAL), request.get(RUN))
         if gateway.access_log.wants(ended.level):
@@ -96,12 +103,18 @@ async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> w
     """Turn what is raised, by the checks as well, into the envelope."""
     rule = gateway.rules.get(request.match_info.route, GUARDED)
     try:
-        check_place(request, gateway)
-        profile = gateway.edge.named_by(request)
-        if profile is not None:
-            return await gateway.edge.adapted(request, profile, _respond)
-        return await _admitted(request, handler, gateway, rule)
-    except (ConnectionError, GeneratorExit):
+        try:
+            check_place(request, gateway)
+            profile = gateway.edge.named_by(request)
+            if profile is not None:
+                return await gateway.edge.adapted(request, profile, _respond)
+            return await _admitted(request, handler, gateway, rule)
+        except Elsewhere as there:
+            if gateway.siblings is None or ADAPTED in request:
+                raise
+            home, body = there.home, there.body
+        return await relayed(request, gateway.siblings, home, body)
+    except (ConnectionError, GeneratorExit, Elsewhere):  # the latter is for who adapts the request
         raise
     except BaseException as exc:
         # Bound to no other name: an exception that its own frame refers to stays in memory, and

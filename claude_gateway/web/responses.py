@@ -35,6 +35,7 @@ from claude_gateway.web.responses_session import (
     unfinished,
     with_own,
 )
+from claude_gateway.web.runs import here
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turn_tools import turn_tools
 from claude_gateway.web.turns import the_runs
@@ -110,7 +111,7 @@ async def _found(request: web.Request) -> LiveRun | RunRecord:
     runs, owner = the_runs(request), owner_of(request)
     id_ = run_id(request.match_info["response_id"])
     try:
-        run = runs.live(owner, id_) or await runs.store.get_run(owner, id_)
+        run = runs.live(owner, id_) or here(request, await runs.store.get_run(owner, id_))
     except NotFound:
         raise no_response() from None
     dialect = run.record.dialect if isinstance(run, LiveRun) else run.dialect

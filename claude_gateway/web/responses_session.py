@@ -34,6 +34,7 @@ from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.kept_turn import KeptTurn
 from claude_gateway.web.replies import json_reply
+from claude_gateway.web.siblings import at_home
 from claude_gateway.web.turn_tools import TurnTools
 from claude_gateway.web.turns import Wish, begun_run, named, serve_turn, the_runs
 from claude_gateway.web.wanted import Wanted
@@ -96,6 +97,7 @@ async def _place(request: web.Request, asked: responses.ResponseRequest) -> Sess
             code="previous_response_not_found",
             param="previous_response_id",
         ) from None
+    at_home(request, session.id)
     if last == session.last_number and not runs.claims.busy((owner, session.id)):
         return SessionFields(session_id=session.id)
     return SessionFields(session_id=await _branch(request, session, last))

@@ -19,6 +19,7 @@ from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.replies import json_reply
+from claude_gateway.web.siblings import at_home
 from claude_gateway.web.turns import the_runs
 from claude_gateway.web.viewing import watched
 
@@ -80,7 +81,14 @@ async def cancel_run(request: web.Request) -> web.StreamResponse:
 async def found(request: web.Request) -> LiveRun | RunRecord:
     """Return the caller's run that the request names. Raises NotFound."""
     runs, owner, run_id = the_runs(request), owner_of(request), request.match_info["run_id"]
-    return runs.live(owner, run_id) or await runs.store.get_run(owner, run_id)
+    return runs.live(owner, run_id) or here(request, await runs.store.get_run(owner, run_id))
+
+
+def here(request: web.Request, record: RunRecord) -> RunRecord:
+    """Return a run's record, unless the run lives in another worker."""
+    if not record.over:
+        at_home(request, record.session_id or record.id)
+    return record
 
 
 def now_of(run: LiveRun | RunRecord) -> RunRecord:
@@ -113,5 +121,6 @@ def _after(request: web.Request) -> int:
 
 def is_running(request: web.Request, session_id: str) -> bool:
     """Whether a turn of the caller's session is under way."""
+    at_home(request, session_id)
     runs = request.app[GATEWAY].runs
     return runs is not None and runs.claims.busy((owner_of(request), session_id))

@@ -50,7 +50,7 @@ async def add_message(request: web.Request) -> web.StreamResponse:
         metadata=asked.metadata,
     )
     replay = replay_of(request, body, "message", message.id)
-    refuse_while_busy(gateway, owner, id_)
+    refuse_while_busy(request, owner, id_)
     (kept,) = await store.add_messages(owner, id_, [message], replay)
     return json_reply(messages.written(kept, id_), 201, {IGNORED: AUDIO} if asked.audio else None)
 

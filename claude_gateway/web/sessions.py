@@ -101,7 +101,7 @@ async def changed(request: web.Request, session: Session, changes: dict[str, obj
         name for name in BINDING if name in changes and changes[name] != getattr(session, name)
     ]
     if stale:
-        refuse_while_busy(request.app[GATEWAY], session.owner, session.id)
+        refuse_while_busy(request, session.owner, session.id)
         frozen = {field for name in stale for field in BINDING[name]}
         changes = {
             **changes,
@@ -126,7 +126,7 @@ async def delete_session(request: web.Request) -> web.StreamResponse:
     """Stop a session's turn and forget it. What it has used stays in the figures."""
     store, owner, id_ = store_of(request), owner_of(request), request.match_info["id"]
     session = await store.get_session(owner, id_)
-    await stop_turn(request.app[GATEWAY], owner, id_, for_good=True)
+    await stop_turn(request, owner, id_, for_good=True)
     await store.delete_session(owner, id_)
     request.app[GATEWAY].session_count.changed()
     if session.status == "active":

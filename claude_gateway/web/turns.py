@@ -23,6 +23,7 @@ from claude_gateway.types.turns import Replay, RunRecord, TurnStart
 from claude_gateway.web.gateway import CONTEXT, GATEWAY, PRINCIPAL, REQUEST_ID
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
 from claude_gateway.web.replies import bytes_reply
+from claude_gateway.web.siblings import at_home
 from claude_gateway.web.viewing import Fail, ended_elsewhere, forgotten, watched
 
 TRIES = 3  # when somebody else changes the session in between
@@ -91,7 +92,11 @@ async def serve_turn(request: web.Request, wish: Wish) -> web.StreamResponse:
 
 async def begun_run(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
     """Begin the turn, or find the run that the same request began before."""
-    asked = wish.replay(request, "")
+    asked, about = wish.replay(request, ""), wish.about
+    if about.session_id is not None and not about.is_new:
+        at_home(request, about.session_id)
+    elif asked is not None:
+        at_home(request, asked.key)
     if asked is None:
         return await _in_turn(request, wish)
     claim = await the_runs(request).repeats.take_in_turn((owner_of(request), asked.key))

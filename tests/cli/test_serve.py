@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from claude_gateway import Settings
-from claude_gateway.cli.serve import bound, run, writable, write_log
+from claude_gateway.cli.serve import bound, writable
+from claude_gateway.cli.serving import run, write_log
 from claude_gateway.defaults import settings as names
 from claude_gateway.errors import SettingsError
-from claude_gateway.web.server import listen
+from claude_gateway.web.sockets import listen
 
 with suppress(ImportError):
     import uvloop  # noqa: F401  # loaded before a test empties the import path

@@ -22,7 +22,8 @@ from claude_gateway.plugins import load
 from claude_gateway.testing.raw import Response, ask
 from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.gateway import Gateway
-from claude_gateway.web.server import listen, serve
+from claude_gateway.web.server import Doors, serve
+from claude_gateway.web.sockets import listen
 
 if TYPE_CHECKING:
     from tests.conftest import Scripted
@@ -81,7 +82,9 @@ async def _running(offering: type, *parts: Scripted, **environment: str) -> Asyn
         running.lines.append(line)
         return b""
 
-    running.task = asyncio.create_task(serve(settings, plugins, sock, ready, AccessLog(kept, bool)))
+    running.task = asyncio.create_task(
+        serve(settings, plugins, Doors(sock), ready, AccessLog(kept, bool))
+    )
     begun = asyncio.create_task(running.ready.wait())
     await asyncio.wait([running.task, begun], return_when="FIRST_COMPLETED")
     begun.cancel()

@@ -20,10 +20,12 @@ from claude_gateway.errors import SettingsError
 from claude_gateway.plugins import load
 from claude_gateway.registry import Registry
 from claude_gateway.testing.raw import Connection, chat_body, refused, request
-from claude_gateway.web import server
+from claude_gateway.web import building, server
 from claude_gateway.web.access_log import AccessLog
+from claude_gateway.web.building import build_gateway
 from claude_gateway.web.gateway import Gateway
-from claude_gateway.web.server import BACKLOG, build_gateway, drain, listen
+from claude_gateway.web.server import Doors, drain
+from claude_gateway.web.sockets import BACKLOG, listen
 
 if TYPE_CHECKING:
     from tests.conftest import Scripted, Serving
@@ -195,7 +197,7 @@ async def test_a_plugin_that_cannot_be_opened_stops_the_start_and_frees_the_port
     plugins = load(("bad", Bad()), discover=False)
     settings = Settings.read({}, names.ALL)
     with pytest.raises(PluginError, match="plugin bad cannot open 'bad': OSError: no disk"):
-        await server.serve(settings, plugins, sock, pytest.fail, AccessLog(repr, bool))  # type: ignore[arg-type]
+        await server.serve(settings, plugins, Doors(sock), pytest.fail, AccessLog(repr, bool))  # type: ignore[arg-type]
     assert sock.fileno() == -1
     loop = asyncio.get_running_loop()
     assert loop.remove_signal_handler(signal.SIGTERM)
@@ -276,12 +278,12 @@ def test_the_bridge_is_local_only_while_the_port_is_published_on_loopback(
 ) -> None:
     table = tmp_path / "route"
     table.write_text(ROUTES)
-    monkeypatch.setattr(server, "ROUTE_TABLE", table)
-    assert server._bridge(published_on) == bridge
+    monkeypatch.setattr(building, "ROUTE_TABLE", table)
+    assert building._bridge(published_on) == bridge
 
 
 def test_where_there_is_no_route_table_there_is_no_bridge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "ROUTE_TABLE", tmp_path / "none")
-    assert server._bridge("127.0.0.1") is None
+    monkeypatch.setattr(building, "ROUTE_TABLE", tmp_path / "none")
+    assert building._bridge("127.0.0.1") is None

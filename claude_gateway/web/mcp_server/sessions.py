@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,13 +17,18 @@ MOST = 20_000  # of all callers together; one is about a kilobyte
 TOO_MANY = "Too many of these are at work for this key. End one, and try again."
 
 
+def new_id() -> str:
+    """An id that nobody can guess."""
+    return secrets.token_hex(16)
+
+
 @dataclass(slots=True, eq=False)
 class McpSession:
     """What is known of one client between its requests. `used` is in monotonic seconds."""
 
     owner: str
     version: str
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    id: str
     used: float = field(default_factory=time.monotonic)
     calls: dict[Id, asyncio.Task[object]] = field(default_factory=dict)
     listener: asyncio.Event | None = None  # set to end the stream that listens
@@ -50,8 +55,11 @@ class McpSession:
 class Sessions:
     """Those that are open. `idle` is how many seconds one lives without being used."""
 
-    def __init__(self, most: int = 100, idle: float = 3600.0) -> None:
+    def __init__(
+        self, most: int = 100, idle: float = 3600.0, make_id: Callable[[], str] = new_id
+    ) -> None:
         """`most` are kept of one caller: then the one that was used longest ago makes room."""
+        self._make_id = make_id
         self._most = most
         self._idle = idle
         self._open: dict[str, McpSession] = {}
@@ -68,7 +76,7 @@ class Sessions:
             self._make_room(own)
         elif len(self._open) >= MOST:
             self._make_room([*self._open.values()])
-        session = McpSession(owner, version)
+        session = McpSession(owner, version, self._make_id())
         self._open[session.id] = session
         return session
 

@@ -26,6 +26,7 @@ from claude_gateway.web.mcp_server.scope import scope_of
 from claude_gateway.web.mcp_server.sessions import McpSession
 from claude_gateway.web.mcp_server.working import SERVER, Made, instructions, made
 from claude_gateway.web.replies import bytes_reply
+from claude_gateway.web.siblings import at_home
 
 
 async def answered(request: web.Request, message: Message) -> web.StreamResponse:
@@ -48,6 +49,7 @@ def session_of(request: web.Request) -> McpSession:
             INVALID_REQUEST,
             f"Begin with initialize, and send the {versions.SESSION_HEADER} that it gives, once.",
         )
+    at_home(request, named[0])
     session = request.app[GATEWAY].mcp_sessions.find(owner_of(request), named[0])
     if session is None:
         raise RpcError(NO_SUCH_SESSION, "There is no such session any more. Begin with initialize.")

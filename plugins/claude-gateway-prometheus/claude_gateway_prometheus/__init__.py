@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -62,10 +63,12 @@ class Plugin:
     def register_routes(self, settings: Settings) -> Sequence[Offer[Sequence[PluginRoute]]]:
         @asynccontextmanager
         async def opened() -> AsyncGenerator[Sequence[PluginRoute]]:
+            from claude_gateway_prometheus.merging import written
             from claude_gateway_prometheus.page import page_of
 
-            show = page_of(self._meters(settings))
-            yield (PluginRoute("GET", "/metrics", show, public=settings[METRICS_PUBLIC]),)
+            meters, public = self._meters(settings), settings[METRICS_PUBLIC]
+            shares = partial(written, meters.registry)
+            yield (PluginRoute("GET", "/metrics", page_of(meters), public, shares),)
 
         return (Offer("prometheus", opened),)
 
