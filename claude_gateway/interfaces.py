@@ -15,7 +15,7 @@ from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import Event
 from claude_gateway.types.health import Health
 from claude_gateway.types.models import ModelInfo
-from claude_gateway.types.principals import Credential, Principal
+from claude_gateway.types.principals import Credential, Principal, Scope
 from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
@@ -162,7 +162,8 @@ class PluginRoute:
     """An endpoint of a plugin's own: GET also answers HEAD.
 
     `handler` takes aiohttp's request and returns its response. Only callers with a credential reach
-    it, unless it is `public`; it is behind everything that guards the gateway's own routes. A route
+    it, unless it is `public`; it is behind everything that guards the gateway's own routes. `scope`
+    is what their key must have; None is `read` or `chat` for GET, and `chat` for the others. A route
     that shows what one worker cannot know alone has `shares`, which says what this one knows; its
     handler is given a `Shared` as well.
     """
@@ -172,6 +173,7 @@ class PluginRoute:
     handler: Callable[..., Awaitable[Any]]
     public: bool = False
     shares: Callable[[], bytes] | None = None
+    scope: Scope | None = None
 
 
 Routes: TypeAlias = Sequence[PluginRoute]

@@ -226,7 +226,7 @@ class KeepsPins(Protocol):
 class KeepsAudit(Protocol):
     """The audit log of calls of tools. Entries outlive the sessions that they name.
 
-    An `owner` of None is everybody: only the gateway's own owner is shown that.
+    An `owner` of None is everybody: only who may manage tools is shown that.
     """
 
     async def add_audit(self, entries: Sequence[AuditEntry]) -> None:

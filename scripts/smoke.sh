@@ -131,7 +131,7 @@ try 200 POST /v1/mcp/tools/fanout '"failed":0' \
 try 200 GET /v1/mcp/profiles '"profiles":['
 try 200 GET "/v1/sessions/{id:$session}/tools" '"tool_name":"list_directory"'
 try 200 GET "/v1/mcp/audit?session_id=$session" '"outcome":"completed"'
-# Only the owner may look at changes and approve; a digest that nobody was shown approves nothing.
+# Only a key with the scope mcp:manage may look at changes and approve; a digest that nobody was shown approves nothing.
 try 200,403 GET "/v1/mcp/servers/{server_id:$server}/changes" ''
 try 403,409 POST "/v1/mcp/servers/{server_id:$server}/tools/{tool:read_file}/approve" '"error"' '{"digest":"none"}'
 

@@ -62,8 +62,8 @@ class Principal:
     """A recognised caller. `id` is stable and owns things; `name` is for people.
 
     Two keys of one user have the same `id`; `key_id` says which it was, None where it was none that
-    the gateway has issued. `scopes` are what may be done at all, `models` and `projects` with what:
-    names of models, ids of projects, None is all. `limits` are how much.
+    the gateway has issued. `scopes` are what may be done at all, and `models` with which models, by name
+    or pattern; None is all. `limits` are how much. `projects` are kept with a key, and not looked at.
 
     `upstream_key` is set for callers who bring their own upstream key: their calls are made, and
     paid for, with it. `on_disconnect` is what becomes of their answers when the connection breaks

@@ -12,6 +12,7 @@ from claude_gateway.defaults.peer_settings import TRUSTED_PROXIES
 from claude_gateway.defaults.tls_settings import HSTS, TLS_CERT
 from claude_gateway.errors import PluginError
 from claude_gateway.interfaces import PluginRoute
+from claude_gateway.types.principals import SCOPES, Scope
 from claude_gateway.web import (
     about,
     approvals,
@@ -43,10 +44,17 @@ from claude_gateway.web.trail import trail
 
 METHOD = re.compile("[A-Z]+")
 PUBLIC = RouteRule(public=True)
-TURN = RouteRule(turn=True)
-NATIVE = RouteRule(overload_status=529)
-NATIVE_TURN = RouteRule(overload_status=529, turn=True)
-OWN_PAGES = RouteRule(foreign_pages=False)
+KNOWN = RouteRule(scopes=SCOPES)
+READ = RouteRule(scopes=("read", "chat"))
+CHAT = RouteRule(scopes=("chat",))
+TURN = RouteRule(scopes=("chat",), turn=True)
+NATIVE = RouteRule(overload_status=529, scopes=("chat",))
+NATIVE_TURN = RouteRule(overload_status=529, scopes=("chat",), turn=True)
+TOOLS = RouteRule(scopes=("tools",))
+OWN_PAGES = RouteRule(foreign_pages=False, scopes=("tools",))
+SEE_TOOLS = RouteRule(scopes=("read", "chat", "tools", "mcp:manage"))
+AUDIT = RouteRule(scopes=("read", "chat", "mcp:manage"))
+MANAGE = RouteRule(scopes=("mcp:manage",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,50 +72,52 @@ ROUTES = (
     Route("GET", "/", about.root, PUBLIC),
     Route("GET", "/health", about.health, PUBLIC),
     Route("GET", "/readiness", about.readiness, PUBLIC),
-    Route("GET", "/v1", about.v1),
-    Route("GET", "/v1/models", models.list_models),
-    Route("GET", "/v1/models/capabilities", models.capabilities),
-    Route("GET", "/v1/models/{model_id}", models.get_model),
+    Route("GET", "/v1", about.v1, KNOWN),
+    Route("GET", "/v1/models", models.list_models, READ),
+    Route("GET", "/v1/models/capabilities", models.capabilities, READ),
+    Route("GET", "/v1/models/{model_id}", models.get_model, READ),
     Route("POST", "/v1/chat/completions", chat.chat_completions, TURN),
-    Route("GET", "/v1/chat/completions/{session_id}/status", chat_status.chat_status),
-    Route("DELETE", "/v1/chat/completions/{session_id}", chat_status.stop_chat),
-    Route("GET", "/v1/responses/{response_id}", responses.get_response),
-    Route("POST", "/v1/responses/{response_id}/cancel", responses.cancel_response),
-    Route("GET", "/v1/runs", runs.list_runs),
-    Route("GET", "/v1/runs/{run_id}", runs.get_run),
-    Route("GET", "/v1/runs/{run_id}/events", runs.run_events),
-    Route("POST", "/v1/runs/{run_id}/cancel", runs.cancel_run),
-    Route("POST", "/v1/runs/{run_id}/approvals/{tool_call_id}", approvals.decide),
+    Route("GET", "/v1/chat/completions/{session_id}/status", chat_status.chat_status, READ),
+    Route("DELETE", "/v1/chat/completions/{session_id}", chat_status.stop_chat, CHAT),
+    Route("GET", "/v1/responses/{response_id}", responses.get_response, READ),
+    Route("POST", "/v1/responses/{response_id}/cancel", responses.cancel_response, CHAT),
+    Route("GET", "/v1/runs", runs.list_runs, READ),
+    Route("GET", "/v1/runs/{run_id}", runs.get_run, READ),
+    Route("GET", "/v1/runs/{run_id}/events", runs.run_events, READ),
+    Route("POST", "/v1/runs/{run_id}/cancel", runs.cancel_run, CHAT),
+    Route("POST", "/v1/runs/{run_id}/approvals/{tool_call_id}", approvals.decide, TOOLS),
     Route("POST", "/v1/responses", responses.create_response, TURN),
     Route("POST", "/v1/messages", messages.messages, NATIVE_TURN),
     Route("POST", "/v1/messages/count_tokens", messages.count_tokens, NATIVE),
-    Route("POST", "/v1/projects", projects.create_project),
-    Route("GET", "/v1/projects", projects.list_projects),
-    Route("GET", "/v1/projects/{id}", projects.get_project),
-    Route("PATCH", "/v1/projects/{id}", projects.change_project),
-    Route("DELETE", "/v1/projects/{id}", projects.delete_project),
-    Route("POST", "/v1/sessions", sessions.create_session),
-    Route("GET", "/v1/sessions", sessions.list_sessions),
-    Route("GET", "/v1/sessions/stats", sessions.session_stats),
-    Route("GET", "/v1/sessions/{id}", sessions.get_session),
-    Route("PATCH", "/v1/sessions/{id}", sessions.change_session),
-    Route("DELETE", "/v1/sessions/{id}", sessions.delete_session),
-    Route("POST", "/v1/sessions/{id}/fork", sessions.fork_session),
-    Route("GET", "/v1/sessions/{id}/export", exports.export_session),
-    Route("GET", "/v1/sessions/{id}/messages", session_messages.list_messages),
-    Route("POST", "/v1/sessions/{id}/messages", session_messages.add_message),
-    Route("GET", "/v1/sessions/{id}/tools", session_tools.list_tools),
-    Route("POST", "/v1/sessions/{id}/tools", session_tools.choose_tools),
-    Route("PUT", "/v1/sessions/{id}/tools", session_tools.choose_tools),
-    Route("GET", "/v1/mcp/servers", mcp.list_servers),
-    Route("GET", "/v1/mcp/servers/{server_id}/tools", mcp.list_server_tools),
-    Route("GET", "/v1/mcp/servers/{server_id}/changes", tool_approvals.list_changes),
-    Route("POST", "/v1/mcp/servers/{server_id}/tools/{tool}/approve", tool_approvals.approve),
-    Route("GET", "/v1/mcp/tools", mcp.list_tools),
-    Route("POST", "/v1/mcp/tools/call", mcp.call_tool),
-    Route("POST", "/v1/mcp/tools/fanout", tool_fanout.fan_out),
-    Route("GET", "/v1/mcp/profiles", mcp.list_profiles),
-    Route("GET", "/v1/mcp/audit", audit.list_audit),
+    Route("POST", "/v1/projects", projects.create_project, CHAT),
+    Route("GET", "/v1/projects", projects.list_projects, READ),
+    Route("GET", "/v1/projects/{id}", projects.get_project, READ),
+    Route("PATCH", "/v1/projects/{id}", projects.change_project, CHAT),
+    Route("DELETE", "/v1/projects/{id}", projects.delete_project, CHAT),
+    Route("POST", "/v1/sessions", sessions.create_session, CHAT),
+    Route("GET", "/v1/sessions", sessions.list_sessions, READ),
+    Route("GET", "/v1/sessions/stats", sessions.session_stats, READ),
+    Route("GET", "/v1/sessions/{id}", sessions.get_session, READ),
+    Route("PATCH", "/v1/sessions/{id}", sessions.change_session, CHAT),
+    Route("DELETE", "/v1/sessions/{id}", sessions.delete_session, CHAT),
+    Route("POST", "/v1/sessions/{id}/fork", sessions.fork_session, CHAT),
+    Route("GET", "/v1/sessions/{id}/export", exports.export_session, READ),
+    Route("GET", "/v1/sessions/{id}/messages", session_messages.list_messages, READ),
+    Route("POST", "/v1/sessions/{id}/messages", session_messages.add_message, CHAT),
+    Route("GET", "/v1/sessions/{id}/tools", session_tools.list_tools, READ),
+    Route("POST", "/v1/sessions/{id}/tools", session_tools.choose_tools, CHAT),
+    Route("PUT", "/v1/sessions/{id}/tools", session_tools.choose_tools, CHAT),
+    Route("GET", "/v1/mcp/servers", mcp.list_servers, SEE_TOOLS),
+    Route("GET", "/v1/mcp/servers/{server_id}/tools", mcp.list_server_tools, SEE_TOOLS),
+    Route("GET", "/v1/mcp/servers/{server_id}/changes", tool_approvals.list_changes, MANAGE),
+    Route(
+        "POST", "/v1/mcp/servers/{server_id}/tools/{tool}/approve", tool_approvals.approve, MANAGE
+    ),
+    Route("GET", "/v1/mcp/tools", mcp.list_tools, SEE_TOOLS),
+    Route("POST", "/v1/mcp/tools/call", mcp.call_tool, TOOLS),
+    Route("POST", "/v1/mcp/tools/fanout", tool_fanout.fan_out, TOOLS),
+    Route("GET", "/v1/mcp/profiles", mcp.list_profiles, SEE_TOOLS),
+    Route("GET", "/v1/mcp/audit", audit.list_audit, AUDIT),
     Route("POST", "/mcp", mcp_server.post, OWN_PAGES),
     Route("GET", "/mcp", mcp_server.get, OWN_PAGES),
     Route("DELETE", "/mcp", mcp_server.delete, OWN_PAGES),
@@ -154,9 +164,16 @@ def with_rules(more: Sequence[PluginRoute], routes: Sequence[Route]) -> list[Rou
                 "path that begins with /"
             )
         taken.add(where)
-        rule = PUBLIC if route.public else GUARDED
+        rule = PUBLIC if route.public else RouteRule(scopes=_scopes(route))
         found.append(Route(route.method, route.path, together(route), rule))
     return found
+
+
+def _scopes(route: PluginRoute) -> tuple[Scope, ...]:
+    """Return what a plugin's route needs, as the gateway's own would where the plugin does not say."""
+    if route.scope is not None:
+        return (route.scope,)
+    return READ.scopes if route.method == "GET" else CHAT.scopes
 
 
 def _shape(path: str) -> str:

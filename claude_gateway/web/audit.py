@@ -12,9 +12,9 @@ from claude_gateway.dialects.resources import audit
 from claude_gateway.dialects.resources.reading import choice, page
 from claude_gateway.dialects.resources.writing import listed
 from claude_gateway.errors import GatewayError
-from claude_gateway.types.principals import OWNER_ID
 from claude_gateway.types.resources import Listing
 from claude_gateway.types.trust import AuditEntry
+from claude_gateway.web.gateway import PRINCIPAL
 from claude_gateway.web.keeping import owner_of, store_of
 from claude_gateway.web.replies import json_reply
 
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 
 async def list_audit(request: web.Request) -> web.StreamResponse:
-    """List calls, the newest first: the caller's own, and everybody's to the gateway's owner."""
+    """List calls, the newest first: the caller's own, and everybody's to who manages tools."""
     query, store, who = request.query, store_of(request), owner_of(request)
     form = choice(query, "format", audit.FORMATS)
     only, window = audit.read_filter(query), page(query)
     asked = query.get("principal") or None
-    whose = asked if who == OWNER_ID else who
+    whose = asked if "mcp:manage" in request[PRINCIPAL].scopes else who
     nothing = asked not in (None, whose)  # somebody else's, of which nothing is told
     if form in ("", "json"):
         listing = await store.list_audit(whose, window, only)

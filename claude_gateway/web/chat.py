@@ -20,6 +20,7 @@ from claude_gateway.web.direct import Direct
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import json_reply
+from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turn_tools import report, turn_tools, wants_events
 from claude_gateway.web.turns import lasts
@@ -34,7 +35,7 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     about = session_fields(asked.fields)
     if lasts(request, about):
         return await kept_chat(request, body, asked, about)
-    resolved = gateway.catalogue.resolve(asked.model)
+    resolved = resolved_for(request, asked.model)
     await fetch_links(request, asked.fields)
     tools = await turn_tools(request, asked.fields)
     own = tools.definitions if tools is not None else ()

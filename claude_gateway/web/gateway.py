@@ -31,7 +31,7 @@ from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.toolbox import Toolbox
 from claude_gateway.types.permits import Permit
-from claude_gateway.types.principals import Principal
+from claude_gateway.types.principals import Principal, Scope
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
 from claude_gateway.web.access_log import AccessLog
@@ -53,10 +53,12 @@ class RouteRule:
 
     `turn` is whether it asks a model for an answer.
 
-    `foreign_pages` may try with a key; where they may not, one that was not named is refused.
+    A caller needs one of `scopes`; where there are none, to be known is enough. `foreign_pages` may
+    try with a key; where they may not, one that was not named is refused.
     """
 
     public: bool = False
+    scopes: tuple[Scope, ...] = ()
     foreign_pages: bool = True
     overload_status: int = 503
     turn: bool = False

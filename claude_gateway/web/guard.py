@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -20,6 +21,7 @@ from claude_gateway.engine.following import Together
 from claude_gateway.engine.hearing import tell
 from claude_gateway.engine.telling import told
 from claude_gateway.errors import (
+    Forbidden,
     GatewayError,
     InvalidRequest,
     MethodNotAllowed,
@@ -27,6 +29,7 @@ from claude_gateway.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
+from claude_gateway.types.principals import Scope
 from claude_gateway.types.watching import RequestEnd
 from claude_gateway.web.access_log import Ended, describe, route_of
 from claude_gateway.web.adapted import ADAPTED
@@ -145,9 +148,20 @@ async def _admitted(
         profile = gateway.edge.of_key(request, principal)
         if profile is not None:
             return await gateway.edge.adapted(request, profile, _respond)
+        if rule.scopes and principal.scopes.isdisjoint(rule.scopes):
+            raise lacking(rule.scopes)
     if rule.public or not gateway.limiter.concerns(request[PRINCIPAL]):
         return await handler(request)
     return await rationed(request, handler, rule)
+
+
+def lacking(scopes: Sequence[Scope]) -> Forbidden:
+    """What is said to whoever may not do this."""
+    return Forbidden(
+        f"This API key lacks the scope {' or '.join(scopes)}, which this needs. Use another key, or "
+        "ask whoever runs this gateway for one.",
+        code="insufficient_scope",
+    )
 
 
 def check_place(request: web.Request, gateway: Gateway) -> None:

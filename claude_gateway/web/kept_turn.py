@@ -36,6 +36,7 @@ from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.links import fetch_links
+from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.standins import stand_ins
 from claude_gateway.web.turn_tools import TurnTools, turn_tools
 from claude_gateway.web.turns import Wish, begun, opening_of, record_of, start_of
@@ -126,7 +127,7 @@ class KeptTurn(ABC):
         session = opening.session if opening is not None else None
         self.tools = await turn_tools(self.request, self._asked.fields, session, parks=self.parks)
         known = opening.session.model if opening is not None else None
-        resolved = self.gateway.catalogue.resolve(self._asked.model or known)
+        resolved = resolved_for(self.request, self._asked.model or known)
         joined: Joined | None = None
         if opening is None:
             wanted = self._wanted(None)

@@ -15,6 +15,7 @@ from claude_gateway.web.messages_session import kept_messages
 from claude_gateway.web.native_calls import call_of, others_of
 from claude_gateway.web.native_tools import NativeTools, native_tools, watching
 from claude_gateway.web.replies import bytes_reply
+from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turns import lasts
 
@@ -27,7 +28,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
     if lasts(request, about):
         return await kept_messages(request, asked, about)
     tools = await native_tools(request, asked)
-    resolved = gateway.catalogue.resolve(asked.model)
+    resolved = resolved_for(request, asked.model)
     run = begin_run(request, resolved, stream=asked.stream)
     call = call_of(request, asked, resolved, tools)
     others = others_of(request, asked, resolved, tools)
@@ -45,7 +46,7 @@ async def count_tokens(request: web.Request) -> web.StreamResponse:
     """Count a prompt without asking the model."""
     gateway = request.app[GATEWAY]
     asked = native.read(await read_json_body(request))
-    resolved = gateway.catalogue.resolve(asked.model)
+    resolved = resolved_for(request, asked.model)
     run = begin_run(request, resolved, stream=False)
     tools = await native_tools(request, asked, parks=True)
     call = call_of(request, asked, resolved, tools)

@@ -37,6 +37,7 @@ from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.native_calls import call_of, others_of
 from claude_gateway.web.native_tools import NativeTools, decides, native_tools
 from claude_gateway.web.parking import parked
+from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.turn_tools import wants_events
 from claude_gateway.web.turns import (
     Wish,
@@ -75,7 +76,7 @@ class _NativeTurn:
 
     async def begin(self, claim: Claim | None, wish: Wish) -> LiveRun | RunRecord:
         """Store the start of the turn, and let it run."""
-        resolved = self._gateway.catalogue.resolve(self._asked.model)
+        resolved = resolved_for(self._request, self._asked.model)
         run = begin_run(self._request, resolved, stream=self._asked.stream)
         self.headers |= notes(resolved)
         opening: Opening | None = None

@@ -28,6 +28,7 @@ from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import bytes_reply, json_reply
+from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.responses_session import (
     kept_response,
     no_response,
@@ -56,7 +57,7 @@ async def create_response(request: web.Request) -> web.StreamResponse:
 
 async def _direct(request: web.Request, asked: responses.ResponseRequest) -> web.StreamResponse:
     gateway = request.app[GATEWAY]
-    resolved = gateway.catalogue.resolve(asked.model)
+    resolved = resolved_for(request, asked.model)
     await fetch_links(request, asked.fields)
     tools = await turn_tools(request, asked.fields)
     own = tools.definitions if tools is not None else ()

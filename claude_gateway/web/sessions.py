@@ -29,6 +29,7 @@ from claude_gateway.web.keeping import (
 )
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.replies import json_reply
+from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.session_messages import number_of
 
 # What thinking is bound to, and where that is frozen; a model must not see another one's.
@@ -45,7 +46,7 @@ async def create_session(request: web.Request) -> web.StreamResponse:
     gateway, store = request.app[GATEWAY], store_of(request)
     body = await read_json_body(request)
     asked = sessions.read(parse_object(body))
-    resolved = gateway.catalogue.resolve(asked.model)
+    resolved = resolved_for(request, asked.model)
     id_, now = gateway.ids.session(), time.time()
     replay = replay_of(request, body, "session", id_)
     if asked.create_project:
@@ -83,7 +84,7 @@ async def change_session(request: web.Request) -> web.StreamResponse:
     session = await store_of(request).get_session(owner_of(request), request.match_info["id"])
     headers: dict[str, str] = {}
     if "model" in changes:
-        resolved = request.app[GATEWAY].catalogue.resolve(changes["model"])
+        resolved = resolved_for(request, changes["model"])
         changes["model"], headers = resolved.model.id, notes(resolved)
     if (project_id := changes.get("project_id")) is not None:
         await check_project(request, str(project_id))

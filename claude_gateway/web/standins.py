@@ -11,6 +11,7 @@ from claude_gateway.engine.fallback import Alternative
 from claude_gateway.models.catalogue import Resolved
 from claude_gateway.types.requests import ModelRequest
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
+from claude_gateway.web.resolving import may_use
 
 
 def stand_ins(
@@ -21,9 +22,11 @@ def stand_ins(
     if not chain:
         return ()
     # Who brings a key pays with it, and it is good for one backend only.
-    own_key = request[PRINCIPAL].upstream_key is not None
+    principal, catalogue = request[PRINCIPAL], request.app[GATEWAY].catalogue
+    own_key = principal.upstream_key is not None
     return [
         Alternative(other.model.id, other.backend, partial(call, other))
         for other in chain
-        if not own_key or other.backend.name == resolved.backend.name
+        if (not own_key or other.backend.name == resolved.backend.name)
+        and may_use(principal.models, other.model.id, catalogue)
     ]

@@ -1,4 +1,4 @@
-"""Tools that have changed since they were seen or approved: the owner looks at them and agrees."""
+"""Tools that have changed since they were seen or approved: whoever manages them looks and agrees."""
 
 from __future__ import annotations
 
@@ -6,35 +6,24 @@ from aiohttp import web
 
 from claude_gateway.dialects.fields import parse_object, required
 from claude_gateway.dialects.resources.mcp import written_change
-from claude_gateway.errors import Forbidden
-from claude_gateway.toolbox import Toolbox
-from claude_gateway.types.principals import OWNER_ID
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY
-from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.replies import json_reply
 
 
 async def list_changes(request: web.Request) -> web.StreamResponse:
     """List the tools of a server that wait for approval."""
-    toolbox, id_ = _toolbox(request), request.match_info["server_id"]
+    toolbox, id_ = request.app[GATEWAY].toolbox, request.match_info["server_id"]
     changes = await toolbox.approvals.changes(id_)
     return json_reply({"server_id": id_, "changes": [written_change(one) for one in changes]})
 
 
 async def approve(request: web.Request) -> web.StreamResponse:
     """Take a tool for what it says now, which is what the owner has looked at."""
-    toolbox = _toolbox(request)
+    toolbox = request.app[GATEWAY].toolbox
     digest = required(parse_object(await read_json_body(request)), "digest", str)
     id_, tool = request.match_info["server_id"], request.match_info["tool"]
     entry = await toolbox.approvals.approve(id_, tool, digest)
     return json_reply(
         {"server_id": id_, "tool": entry.tool.name, "digest": entry.digest, "approved": True}
     )
-
-
-def _toolbox(request: web.Request) -> Toolbox:
-    """Only the owner decides for everybody which tools are trusted."""
-    if owner_of(request) != OWNER_ID:
-        raise Forbidden("Only the owner of this gateway approves tools.")
-    return request.app[GATEWAY].toolbox

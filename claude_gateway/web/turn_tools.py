@@ -85,12 +85,14 @@ async def turn_tools(
     *,
     parks: bool = False,
 ) -> TurnTools | None:
-    """Return the tools that take part; None when nobody has asked for any.
+    """Return the tools that take part; None when nobody has asked for any, or the key may run none.
 
     `parks` says whether the turn can wait for a person. Raises InvalidRequest naming what is wrong with
     the request's choice.
     """
     asked = asked_tools(fields)
+    if "tools" not in request[PRINCIPAL].scopes:
+        return None
     if asked is not None and asked.approval != "never" and not parks:
         wrong(f"{INSIDE}approval", CANNOT_WAIT, code="approval_needs_run")
     if asked is None and not _has_chosen(session):

@@ -48,7 +48,7 @@ def test_a_key_for_a_program_is_one_object(command: Command) -> None:
     assert key["hint"] == f"{secret[:9]}…"
     assert (key["name"], key["status"], key["user"]) == ("phone", "active", None)
     assert key["scopes"] == ["chat", "read", "tools"]
-    unsaid = ("models", "tools", "servers", "projects", "rpm", "budget", "expires_at", "revoked_at")
+    unsaid = ("models", "tools", "servers", "rpm", "budget", "expires_at", "revoked_at")
     assert [key[field] for field in unsaid] == [None] * len(unsaid)
 
 
@@ -56,7 +56,7 @@ def test_everything_that_is_said_of_a_key_is_kept(command: Command) -> None:
     key = created(
         command,
         *("--scopes", "read, admin", "--models", "haiku,claude-sonnet-*", "--tools", "read_file"),
-        *("--servers", "files", "--projects", "default,prj_1", "--profile", "ios"),
+        *("--servers", "files", "--profile", "ios"),
         *("--on-disconnect", "detach", "--rpm", "5", "--tpm", "6", "--max-concurrent", "7"),
         *("--budget", "2.5", "--expires", "90d"),
     )
@@ -64,7 +64,6 @@ def test_everything_that_is_said_of_a_key_is_kept(command: Command) -> None:
     assert key["scopes"] == ["read", "admin"]
     assert key["models"] == ["claude-sonnet-*", "haiku"]
     assert (key["tools"], key["servers"]) == (["read_file"], ["files"])
-    assert key["projects"] == ["default", "prj_1"]
     assert (key["profile"], key["on_disconnect"]) == ("ios", "detach")
     assert (key["rpm"], key["tpm"], key["max_concurrent"], key["budget"]) == (5, 6, 7, 2.5)
     ends = datetime.fromisoformat(key["expires_at"]).timestamp()

@@ -21,7 +21,6 @@ SETS = {
     "models": "models",
     "tools": "tools",
     "servers": "tool_servers",
-    "projects": "projects",
 }
 COUNTS = ("rpm", "tpm", "max_concurrent")
 
