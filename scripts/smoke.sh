@@ -151,6 +151,19 @@ for place in /mcp "/mcp/{server_id:$server}"; do
     try 200,204 DELETE "$place" '' '' "${in_session[@]}"
 done
 
+# Whose key lacks the scope admin is refused, and where no keys are kept there is nothing to manage.
+printf 'Keys and users\n'
+try 200,403,503 GET /v1/admin/keys ''
+try 200,403,503 GET /v1/admin/users ''
+try 400,403,503 POST /v1/admin/keys '"error"' '{"name":""}'
+try 400,403,503 POST /v1/admin/users '"error"' '{"name":""}'
+try 404,403,503 GET "/v1/admin/keys/{id:none}" '"error"'
+try 404,403,503 PATCH "/v1/admin/keys/{id:none}" '"error"' '{}'
+try 404,403,503 DELETE "/v1/admin/keys/{id:none}" '"error"'
+try 404,403,503 POST "/v1/admin/keys/{id:none}/rotate" '"error"' '{}'
+try 404,403,503 GET "/v1/admin/users/{id:none}" '"error"'
+try 404,403,503 PATCH "/v1/admin/users/{id:none}" '"error"' '{"disabled":true}'
+
 printf 'Errors\n'
 try 404 GET /v1/nonexistent '"status":404'
 try 405 DELETE /v1/models '"status":405'

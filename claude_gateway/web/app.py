@@ -15,6 +15,7 @@ from claude_gateway.interfaces import PluginRoute
 from claude_gateway.types.principals import SCOPES, Scope
 from claude_gateway.web import (
     about,
+    admin,
     approvals,
     audit,
     chat,
@@ -54,6 +55,7 @@ TOOLS = RouteRule(scopes=("tools",))
 OWN_PAGES = RouteRule(foreign_pages=False, scopes=("tools",))
 SEE_TOOLS = RouteRule(scopes=("read", "chat", "tools", "mcp:manage"))
 AUDIT = RouteRule(scopes=("read", "chat", "mcp:manage"))
+ADMIN = RouteRule(scopes=("admin",))
 MANAGE = RouteRule(scopes=("mcp:manage",))
 
 
@@ -118,6 +120,16 @@ ROUTES = (
     Route("POST", "/v1/mcp/tools/fanout", tool_fanout.fan_out, TOOLS),
     Route("GET", "/v1/mcp/profiles", mcp.list_profiles, SEE_TOOLS),
     Route("GET", "/v1/mcp/audit", audit.list_audit, AUDIT),
+    Route("POST", "/v1/admin/keys", admin.create_key, ADMIN),
+    Route("GET", "/v1/admin/keys", admin.list_keys, ADMIN),
+    Route("GET", "/v1/admin/keys/{id}", admin.get_key, ADMIN),
+    Route("PATCH", "/v1/admin/keys/{id}", admin.change_key, ADMIN),
+    Route("DELETE", "/v1/admin/keys/{id}", admin.revoke_key, ADMIN),
+    Route("POST", "/v1/admin/keys/{id}/rotate", admin.rotate_key, ADMIN),
+    Route("POST", "/v1/admin/users", admin.create_user, ADMIN),
+    Route("GET", "/v1/admin/users", admin.list_users, ADMIN),
+    Route("GET", "/v1/admin/users/{id}", admin.get_user, ADMIN),
+    Route("PATCH", "/v1/admin/users/{id}", admin.change_user, ADMIN),
     Route("POST", "/mcp", mcp_server.post, OWN_PAGES),
     Route("GET", "/mcp", mcp_server.get, OWN_PAGES),
     Route("DELETE", "/mcp", mcp_server.delete, OWN_PAGES),

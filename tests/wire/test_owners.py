@@ -58,6 +58,12 @@ MATRIX: Mapping[str, Try] = {
 # Ids that are nobody's.
 OWNED_BY_NOBODY = {
     "GET /v1/models/{model_id}",
+    "GET /v1/admin/keys/{id}",
+    "PATCH /v1/admin/keys/{id}",
+    "DELETE /v1/admin/keys/{id}",
+    "POST /v1/admin/keys/{id}/rotate",
+    "GET /v1/admin/users/{id}",
+    "PATCH /v1/admin/users/{id}",
     "GET /v1/mcp/servers/{server_id}/tools",
     "GET /v1/mcp/servers/{server_id}/changes",
     "POST /v1/mcp/servers/{server_id}/tools/{tool}/approve",

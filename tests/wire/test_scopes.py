@@ -80,6 +80,16 @@ NEEDED: Mapping[str, set[str] | frozenset[str]] = {
     "POST /v1/mcp/tools/fanout": TOOLS,
     "GET /v1/mcp/profiles": SEES,
     "GET /v1/mcp/audit": {"read", "chat", "mcp:manage"},
+    "POST /v1/admin/keys": {"admin"},
+    "GET /v1/admin/keys": {"admin"},
+    "GET /v1/admin/keys/{id}": {"admin"},
+    "PATCH /v1/admin/keys/{id}": {"admin"},
+    "DELETE /v1/admin/keys/{id}": {"admin"},
+    "POST /v1/admin/keys/{id}/rotate": {"admin"},
+    "POST /v1/admin/users": {"admin"},
+    "GET /v1/admin/users": {"admin"},
+    "GET /v1/admin/users/{id}": {"admin"},
+    "PATCH /v1/admin/users/{id}": {"admin"},
     "POST /mcp": TOOLS,
     "GET /mcp": TOOLS,
     "DELETE /mcp": TOOLS,
@@ -226,7 +236,7 @@ async def test_s9_the_audit_log_of_everybody_is_for_who_manages_tools(people: Pe
     assert (await people.scoped["read"].get("/v1/mcp/audit"))["total"] == 0
 
 
-MODEL_CALLS = {
+MODEL_CALLS: Mapping[str, Mapping[str, object]] = {
     "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hi"}]},
     "/v1/messages": {"max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]},
     "/v1/messages/count_tokens": {"messages": [{"role": "user", "content": "Hi"}]},

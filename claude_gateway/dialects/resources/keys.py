@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Literal, cast
 
-from claude_gateway.dialects.fields import expect, optional, wrong
+from claude_gateway.dialects.fields import expect, optional, required, wrong
 from claude_gateway.dialects.resources import spans
 from claude_gateway.dialects.resources.reading import names, text
 from claude_gateway.dialects.resources.writing import moment
@@ -69,6 +69,11 @@ def read_grace(fields: Mapping[str, object]) -> float:
 def read_user(fields: Mapping[str, object]) -> str:
     """Read the name of a new user."""
     return _name(fields)
+
+
+def read_disabled(fields: Mapping[str, object]) -> bool:
+    """Read whether a user shall be disabled."""
+    return required(fields, "disabled", bool)
 
 
 def written(key: Key) -> dict[str, object]:

@@ -1,0 +1,126 @@
+"""/v1/admin: keys and users, for whoever has the scope admin. No key is shown, but once when it is new."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from claude_gateway.access.granting import check_grant
+from claude_gateway.access.keyring import Keyring
+from claude_gateway.dialects.fields import parse_object
+from claude_gateway.dialects.resources import keys
+from claude_gateway.dialects.resources.reading import page
+from claude_gateway.dialects.resources.writing import listed
+from claude_gateway.errors import Unavailable
+from claude_gateway.types.keys import OWNER_USER, Key
+from claude_gateway.types.resources import Listing
+from claude_gateway.types.secrets import Secret
+from claude_gateway.web.bodies import read_json_body
+from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
+from claude_gateway.web.keeping import optional_body
+from claude_gateway.web.replies import json_reply
+
+
+async def create_key(request: web.Request) -> web.StreamResponse:
+    """Make a key, which may do no more than the one that makes it."""
+    wanted = keys.read(parse_object(await read_json_body(request)))
+    check_grant(request[PRINCIPAL], wanted)
+    return _told(*await _keyring(request).issue(wanted), 201)
+
+
+async def list_keys(request: web.Request) -> web.StreamResponse:
+    """List keys, the newest first; `user` narrows."""
+    keyring, window, user = _keyring(request), page(request.query), request.query.get("user")
+    whose = (await keyring.user(user)).id if user else ""
+    listing = await keyring.store.list_keys(window, whose)
+    return json_reply(listed("keys", listing, window, keys.written))
+
+
+async def get_key(request: web.Request) -> web.StreamResponse:
+    """Describe one key."""
+    return json_reply(keys.written(await _key(request)))
+
+
+async def change_key(request: web.Request) -> web.StreamResponse:
+    """Replace the fields that are given."""
+    fields = parse_object(await read_json_body(request))
+    key = await _key(request)
+    changes = keys.read_changes(fields, key.limits)
+    check_grant(request[PRINCIPAL], key, changes)
+    if changes:
+        key = await _keyring(request).store.update_key(key.id, changes)
+        _changed(request)
+    return json_reply(keys.written(key))
+
+
+async def rotate_key(request: web.Request) -> web.StreamResponse:
+    """Give a key another secret; the old one is good for a `grace`."""
+    body = await optional_body(request)
+    grace = keys.read_grace(parse_object(body) if body else {})
+    key = await _key(request)
+    check_grant(request[PRINCIPAL], key)
+    rotated = await _keyring(request).rotate(key.id, grace)
+    _changed(request)
+    return _told(*rotated, 200)
+
+
+async def revoke_key(request: web.Request) -> web.StreamResponse:
+    """Let a key open nothing any more. It stays to be looked at."""
+    key = await _keyring(request).revoke(request.match_info["id"])
+    _changed(request)
+    return json_reply(keys.written(key))
+
+
+async def create_user(request: web.Request) -> web.StreamResponse:
+    """Make a user."""
+    name = keys.read_user(parse_object(await read_json_body(request)))
+    return json_reply(keys.written_user(await _keyring(request).add_user(name)), 201)
+
+
+async def list_users(request: web.Request) -> web.StreamResponse:
+    """List users, the newest first, and last the owner, who is always there."""
+    window = page(request.query)
+    listing = await _keyring(request).store.list_users(window)
+    last = window.offset <= listing.total < window.offset + window.limit
+    users = [*listing.items, *([OWNER_USER] if last else [])]
+    return json_reply(listed("users", Listing(users, listing.total + 1), window, keys.written_user))
+
+
+async def get_user(request: web.Request) -> web.StreamResponse:
+    """Describe one user."""
+    user = await _keyring(request).user(request.match_info["id"])
+    return json_reply(keys.written_user(user))
+
+
+async def change_user(request: web.Request) -> web.StreamResponse:
+    """Disable a user, who keeps everything, or enable one again."""
+    disabled = keys.read_disabled(parse_object(await read_json_body(request)))
+    user = await _keyring(request).disable(request.match_info["id"], disabled=disabled)
+    _changed(request)
+    return json_reply(keys.written_user(user))
+
+
+def _keyring(request: web.Request) -> Keyring:
+    issued = request.app[GATEWAY].keys
+    if issued is None:
+        raise Unavailable(
+            "This gateway keeps no keys: it runs without a store that can.",
+            code="no_key_store",
+            should_retry=False,
+        )
+    return Keyring(issued.store, request.app[GATEWAY].ids)
+
+
+async def _key(request: web.Request) -> Key:
+    return await _keyring(request).store.get_key(request.match_info["id"])
+
+
+def _changed(request: web.Request) -> None:
+    """What is remembered of keys is not true any more."""
+    issued = request.app[GATEWAY].keys
+    if issued is not None:
+        issued.forget()
+
+
+def _told(key: Key, secret: Secret, status: int) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return json_reply({**keys.written(key), "key": secret.reveal()}, status, headers)
