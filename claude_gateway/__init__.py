@@ -42,6 +42,7 @@ from claude_gateway.key_stores import KeepsKeys
 from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.profiles import Adaptation, Ask, Call, ClientProfile, Frames, Reply
+from claude_gateway.redaction import redacted_value
 from claude_gateway.settings import Setting, Settings
 from claude_gateway.stores import (
     HasFigures,
@@ -257,5 +258,6 @@ __all__ = [
     "__version__",
     "describe_model",
     "hookimpl",
+    "redacted_value",
     "shipped_models",
 ]
