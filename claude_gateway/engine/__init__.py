@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import aclosing, nullcontext
 from functools import partial
 
 from claude_gateway.backends import Backend
@@ -72,7 +72,7 @@ class Engine:
         if rounds is not None and rounds.possible(request):
             return self._joined(Turn(run), Joiner(), asking, rounds)
         book = Booking(run, self._observers, self._places)
-        return self._round(partial(self._placed, book, asking, run), run, book)
+        return self._round(partial(self._caller.begin, asking, run), run, book)
 
     def going_on(
         self, turn: Turn, joiner: Joiner, rounds: Rounds
@@ -107,25 +107,28 @@ class Engine:
         return await self._caller.count_tokens(backend, request, run)
 
     async def _round(
-        self, begun: Callable[[], Awaitable[Begun]], run: Run, book: AbstractContextManager[object]
+        self, begun: Callable[[], Awaitable[Begun]], run: Run, book: Booking | None = None
     ) -> AsyncGenerator[Sequence[Event]]:
-        """Yield the batches of one call of the model."""
-        with book, Upstream(run):
-            now = await begun()
-            rest = now.rest if run.deadline is None else until(now.rest, run.deadline)
-            with now.call, Round(run, self._observers):
-                async with aclosing(rest):
-                    self._note(run, now.head)
-                    yield now.head
-                    async for batch in rest:
-                        self._note(run, batch)
-                        yield batch
-                if not run.complete:
-                    raise UpstreamError(
-                        f"The backend {now.backend.name} ended the stream before the answer was "
-                        "whole.",
-                        code="upstream_truncated",
-                    )
+        """Yield the batches of one call of the model; without `book` it is one of several."""
+        with book or nullcontext():
+            if book is not None:
+                await book.place()
+            with Upstream(run):
+                now = await begun()
+                rest = now.rest if run.deadline is None else until(now.rest, run.deadline)
+                with now.call, Round(run, self._observers):
+                    async with aclosing(rest):
+                        self._note(run, now.head)
+                        yield now.head
+                        async for batch in rest:
+                            self._note(run, batch)
+                            yield batch
+                    if not run.complete:
+                        raise UpstreamError(
+                            f"The backend {now.backend.name} ended the stream before the answer "
+                            "was whole.",
+                            code="upstream_truncated",
+                        )
 
     async def _joined(
         self, turn: Turn, joiner: Joiner, following: Asking | None, rounds: Rounds
@@ -137,7 +140,7 @@ class Engine:
             while True:
                 if following is not None:
                     begun = partial(self._begun, turn, following)
-                    async with aclosing(self._round(begun, run, nullcontext())) as batches:
+                    async with aclosing(self._round(begun, run)) as batches:
                         async for batch in batches:
                             if shown := joiner.feed(batch):
                                 yield shown
@@ -168,10 +171,6 @@ class Engine:
             run.complete = False
             following = await self._asking(turn, await decided(turn, rounds))
         return turn.answer()
-
-    async def _placed(self, book: Booking, asking: Asking, run: Run) -> Begun:
-        await book.place()
-        return await self._caller.begin(asking, run)
 
     async def _begun(self, turn: Turn, asking: Asking) -> Begun:
         begun = await self._caller.begin(asking, turn.run)

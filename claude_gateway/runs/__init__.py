@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from claude_gateway.context import spending
 from claude_gateway.errors import GatewayError, NotFound, RateLimited
 from claude_gateway.ids import Ids
 from claude_gateway.runs.claims import Claim, Claims
@@ -76,6 +78,7 @@ class Runs:
             )
         self._by_owner[wanted.owner] += 1
         keeping = asyncio.ensure_future(self.store.begin_turn(start))
+        since = time.monotonic()
         try:
             kept = await asyncio.shield(keeping)
         except asyncio.CancelledError:
@@ -84,6 +87,9 @@ class Runs:
         except BaseException:
             self._left(wanted.owner, None)
             raise
+        finally:
+            if (spent := spending()) is not None:
+                spent.store += time.monotonic() - since
         return self._begun(kept, wanted, work, claim)
 
     def live(self, owner: str, run_id: str) -> LiveRun | None:

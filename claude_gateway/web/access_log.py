@@ -115,11 +115,18 @@ def describe(request: web.Request, context: Context, ended: Ended) -> Line:
         fields["peer"] = client_address(request)  # for those who keep out whoever tries too often
     if ended.run is not None:
         _add(fields, ended.run)
+    if waited := queued(context, ended.run):
+        fields["queue_ms"] = round(waited * 1000, 2)
     if context.spent is not None:
-        spent = context.spent
-        waits = ("queue_ms", spent.queue), ("store_ms", spent.store), ("tools_ms", spent.tools)
+        waits = ("store_ms", context.spent.store), ("tools_ms", context.spent.tools)
         fields.update((name, round(wait * 1000, 2)) for name, wait in waits if wait)
     return fields
+
+
+def queued(context: Context, run: Run | None) -> float:
+    """Return the seconds waited for other turns: of the session, and for a place among all."""
+    own = context.spent.queue if context.spent is not None else 0.0
+    return own if run is None else own + run.queued
 
 
 def route_of(request: web.Request) -> str:

@@ -41,6 +41,8 @@ from claude_gateway.web.mcp_server import endpoint as mcp_server
 from claude_gateway.web.peers import TRUSTED
 from claude_gateway.web.rationing import quota_headers
 from claude_gateway.web.sharing import together
+from claude_gateway.web.timing import HEADER as SERVER_TIMING
+from claude_gateway.web.timing import server_timing
 from claude_gateway.web.trail import trail
 
 METHOD = re.compile("[A-Z]+")
@@ -201,6 +203,8 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     headers["X-Content-Type-Options"] = "nosniff"
     for name, value in (*trail(request), *quota_headers(request)):
         headers[name] = value
+    if (timing := server_timing(request)) is not None:
+        headers[SERVER_TIMING] = timing
     for name, value in cors_headers(request, request.app[GATEWAY].cors_origins):
         also = headers.get(name) if name == "Vary" else None
         headers[name] = f"{also}, {value}" if also else value

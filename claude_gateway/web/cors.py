@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
-from claude_gateway.web import deadlines, rationing, trail
+from claude_gateway.web import deadlines, rationing, timing, trail
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
@@ -21,7 +21,8 @@ HEADERS = (
 EXPOSED = (
     "x-request-id, request-id, content-disposition, retry-after, x-should-retry, x-upstream-request-id, "
     "x-gateway-model-remapped, x-gateway-ignored-params, x-gateway-schema-valid, "
-    "deprecation, sunset, Mcp-Session-Id, " + ", ".join((*trail.NAMES, *rationing.NAMES))
+    "deprecation, sunset, Mcp-Session-Id, "
+    + ", ".join((timing.HEADER, *trail.NAMES, *rationing.NAMES))
 )
 
 
@@ -29,13 +30,15 @@ def cors_headers(request: web.Request, allowed: tuple[str, ...]) -> Iterator[tup
     """Yield the headers for one answer; `allowed` is `*` or a list of origins."""
     origin = request.headers.get("Origin")
     if "*" in allowed:
-        yield "Access-Control-Allow-Origin", "*"
+        reader = "*"
     else:
         # An unlisted origin is told a listed one, which its browser then refuses.
-        yield "Access-Control-Allow-Origin", origin if origin in allowed else allowed[0]
+        reader = origin if origin is not None and origin in allowed else allowed[0]
         yield "Vary", "Origin"
+    yield "Access-Control-Allow-Origin", reader
     if origin is not None:
         yield "Access-Control-Expose-Headers", EXPOSED
+        yield "Timing-Allow-Origin", reader
     if request.method == "OPTIONS":
         asked = request.headers.get("Access-Control-Request-Headers")
         yield "Access-Control-Allow-Methods", METHODS

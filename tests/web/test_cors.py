@@ -42,6 +42,16 @@ def test_with_a_list_only_those_on_it_are_named(origin: str | None, answer: str)
     assert headers["Vary"] == "Origin"
 
 
+@pytest.mark.parametrize("allowed", [("*",), (A, B)])
+@pytest.mark.parametrize("origin", [A, B, EVIL])
+def test_those_who_may_read_an_answer_may_read_its_times(
+    allowed: tuple[str, ...], origin: str
+) -> None:
+    headers = told("GET", allowed, Origin=origin)
+    assert headers["Timing-Allow-Origin"] == headers["Allow-Origin"]
+    assert "Server-Timing" in headers["Expose-Headers"]
+
+
 @pytest.mark.parametrize("allowed", [("*",), (A,)])
 def test_a_preflight_is_told_methods_and_headers(allowed: tuple[str, ...]) -> None:
     headers = told("OPTIONS", allowed, Origin=A)

@@ -1,0 +1,39 @@
+"""Server-Timing: what a request has waited for, as far as that is known when its head is sent."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from claude_gateway.types.runs import Run
+from claude_gateway.web.access_log import queued
+from claude_gateway.web.gateway import CONTEXT, RUN
+
+HEADER = "Server-Timing"
+
+
+def server_timing(request: web.Request) -> str | None:
+    """Return the header's value, in milliseconds; None for what asked for no credential."""
+    context = request.get(CONTEXT)
+    if context is None or context.admitted is None:
+        return None
+    said = f"auth;dur={(context.admitted - context.began) * 1000:.2f}"
+    run, spent = request.get(RUN), context.spent
+    said += _metric("queue", queued(context, run))
+    if spent is not None:
+        said += _metric("store", spent.store)
+    if run is not None and run.asked is not None:
+        said += _metric("upstream", _upstream(run, run.asked))
+    return said if spent is None else said + _metric("tools", spent.tools)
+
+
+def _metric(name: str, seconds: float) -> str:
+    return f", {name};dur={seconds * 1000:.2f}" if seconds else ""
+
+
+def _upstream(run: Run, asked: float) -> float:
+    """All that the calls took, once the turn is over; before that, until its first piece came."""
+    if run.ended is not None:
+        return run.upstream
+    return (run.first_token or time.monotonic()) - asked
