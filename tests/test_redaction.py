@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from claude_gateway.dialects.envelope import envelope
 from claude_gateway.errors import InvalidRequest
-from claude_gateway.redaction import redacted
+from claude_gateway.redaction import redacted, redacted_value
 
 
 @pytest.mark.parametrize(
@@ -18,10 +20,63 @@ from claude_gateway.redaction import redacted
         ("an Anthropic API key begins with sk-ant-", "an Anthropic API key begins with sk-ant-"),
         ("send 'Authorization: Bearer <key>'", "send 'Authorization: Bearer <key>'"),
         ("a task-oriented risk-averse model", "a task-oriented risk-averse model"),
+        ("at https://eve:p@ss@example.org/x", "at https://***@example.org/x"),
+        ("git+ssh://git@example.org/x", "git+ssh://***@example.org/x"),
+        ("see https://example.org/@eve", "see https://example.org/@eve"),
+        ("GET /x?key=abc&n=1&token=def", "GET /x?key=***&n=1&token=***"),
+        ("/x?api_key=a%20b#c", "/x?api_key=***#c"),
+        ("/x?X-Amz-Signature=ab&x=1", "/x?X-Amz-Signature=***&x=1"),
+        ("code=1&client_secret=abc", "code=1&client_secret=***"),
+        ("AWS_SECRET_ACCESS_KEY=abc", "AWS_SECRET_ACCESS_KEY=***"),
+        ("/x?max_tokens=5&monkey=see", "/x?max_tokens=5&monkey=see"),
+        ("a key was chosen key=1 of 3", "a key was chosen key=1 of 3"),
+        ("x-api-key: 0123456", "x-api-key: ***"),
+        ("{'X-Api-Key': '0123456'}", "{'X-Api-Key': '***'}"),
+        ("[(b'authorization', b'Basic abc123=')]", "[(b'authorization', b'Basic ***')]"),
+        ("Authorization: plain-secret", "Authorization: ***"),
+        ("the x-api-key header is required", "the x-api-key header is required"),
+        ("Basic authentication is not known here", "Basic authentication is not known here"),
+        ('{"password":"a \\"b","n":1}', '{"password":"***","n":1}'),
+        (
+            '"{\\"access_token\\": \\"abc\\", \\"n\\":1}"',
+            '"{\\"access_token\\": \\"***\\", \\"n\\":1}"',
+        ),
+        ("{'client_secret': 'a b'}", "{'client_secret': '***'}"),
+        ('{"input_tokens":12,"first_token_ms":3.1}', '{"input_tokens":12,"first_token_ms":3.1}'),
+        ("the password: must be longer", "the password: must be longer"),
     ],
 )
 def test_s11_keys_are_masked_and_words_are_not(text: str, shown: str) -> None:
     assert redacted(text) == shown
+
+
+def test_s11_fields_that_hold_credentials_are_masked_by_their_names() -> None:
+    said = {"api_key": "a", "headers": {"Authorization": "b", "Accept": "c"}, "token": ["d"]}
+    kept = {"key": "k", "max_tokens": 3, "password": None, "tokens": "t", "secret": ""}
+    masked = {"api_key": "***", "headers": {"Authorization": "***", "Accept": "c"}, "token": ["d"]}
+    assert redacted_value(said | kept) == masked | kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a_" * 200_000,
+        "?key" * 100_000,
+        "://a" * 100_000,
+        "://" + "a" * 400_000,
+        '"api_key":"' + "a\\" * 200_000,
+        "x-authorization" * 30_000,
+        "client_secret-" * 30_000 + "=",
+        "bearer " * 60_000,
+    ],
+)
+def test_s11_a_long_text_does_not_take_long(text: str) -> None:
+    once, began = text[: len(text) // 8], time.perf_counter()
+    redacted(once)
+    small = time.perf_counter() - began
+    began = time.perf_counter()
+    redacted(text)
+    assert time.perf_counter() - began < 32 * small + 0.05
 
 
 def test_s11_an_error_never_shows_a_key_that_upstream_repeated() -> None:
