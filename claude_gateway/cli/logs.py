@@ -13,12 +13,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-import structlog
-from structlog.dev import ConsoleRenderer, plain_traceback
-from structlog.processors import JSONRenderer, StackInfoRenderer, format_exc_info
-from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, Processor
-
+from claude_gateway.cli.lean_structlog import (
+    ConsoleRenderer,
+    EventDict,
+    JSONRenderer,
+    Processor,
+    ProcessorFormatter,
+    StackInfoRenderer,
+    format_exc_info,
+    plain_traceback,
+    structlog,
+)
 from claude_gateway.context import CURRENT
 from claude_gateway.redaction import redacted
 from claude_gateway.sse import compact

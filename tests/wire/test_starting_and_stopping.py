@@ -151,3 +151,10 @@ async def chunks(connection: Connection) -> list[bytes]:
     while chunk := await connection.chunk():
         said.append(chunk)
     return said
+
+
+async def test_the_start_loads_nothing_that_only_makes_a_terminal_pretty() -> None:
+    async with GatewayProcess({"PYTHONPROFILEIMPORTTIME": "1", "LOG_FORMAT": "json"}) as gateway:
+        loaded = re.findall(r"^import time:.*\| +(\S+)$", gateway.stderr, re.MULTILINE)
+    assert "structlog.dev" in loaded
+    assert not {"rich.console", "pygments", "anthropic", "mcp"} & set(loaded)
