@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from claude_gateway.defaults.memory import allowance, available
 from claude_gateway.types.health import Health
 
-LEAST_DISK = 24 * 2**20
-LEAST_MEMORY = 64 * 2**20
+MIB = 2**20
+LEAST_DISK = 24 * MIB
+LEAST_MEMORY = 64 * MIB
 
 
 class DiskSpace:
@@ -20,23 +22,32 @@ class DiskSpace:
     async def check(self) -> Health:
         """24 MB are enough to work."""
         free = shutil.disk_usage(self._folder).free
-        return Health(free >= LEAST_DISK, f"{free // 2**20} MB free in the data folder")
+        return Health(free >= LEAST_DISK, f"{free // MIB} MB free in the data folder")
 
 
 class Memory:
     """Memory for more streams."""
 
-    def __init__(self, meminfo: Path = Path("/proc/meminfo")) -> None:
+    def __init__(
+        self,
+        meminfo: Path = Path("/proc/meminfo"),
+        group: Path = Path("/proc/self/cgroup"),
+        groups: Path = Path("/sys/fs/cgroup"),
+    ) -> None:
         self._meminfo = meminfo
+        self._group = group
+        self._groups = groups
 
     async def check(self) -> Health:
-        """Read what Linux calls available; elsewhere there is nothing to read, and no complaint."""
-        try:
-            lines = self._meminfo.read_text("ascii").splitlines()
-        except OSError:
+        """Look at the machine, and at what a container may have.
+
+        That is read on Linux; elsewhere there is nothing to read, and no complaint.
+        """
+        free, own = available(self._meminfo), allowance(self._group, self._groups)
+        if own is not None and (free is None or own[0] < free):
+            free, most = own
+            said = f"{free // MIB} MB left of the {most // MIB} MB that the container may have"
+            return Health(free >= LEAST_MEMORY, said)
+        if free is None:
             return Health(True, "not measured on this system")
-        available = next((line.split()[1] for line in lines if line.startswith("MemAvailable")), "")
-        if not available.isdigit():
-            return Health(True, "not measured on this system")
-        free = int(available) * 1024
-        return Health(free >= LEAST_MEMORY, f"{free // 2**20} MB available")
+        return Health(free >= LEAST_MEMORY, f"{free // MIB} MB available")
