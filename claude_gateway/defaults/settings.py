@@ -6,6 +6,7 @@ from pathlib import Path
 
 from claude_gateway.defaults import (
     fetch_settings,
+    health_settings,
     limit_settings,
     loop_settings,
     peer_settings,
@@ -331,6 +332,7 @@ ALL: tuple[Setting[object], ...] = (
     *peer_settings.ALL,
     *tls_settings.ALL,
     *fetch_settings.ALL,
+    *health_settings.ALL,
     *tool_settings.ALL,
     *loop_settings.ALL,
 )

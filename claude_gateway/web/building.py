@@ -18,6 +18,7 @@ from claude_gateway.access.throttle import Throttle
 from claude_gateway.conversations.toolboxes import toolbox_of
 from claude_gateway.defaults import fetch_settings, peer_settings, tool_settings
 from claude_gateway.defaults import settings as names
+from claude_gateway.defaults.health_settings import HEALTH_SECONDS
 from claude_gateway.defaults.paying import demo
 from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
@@ -87,7 +88,7 @@ def build_gateway(
             _throttle(settings),
         ),
         edge=Edge(registry.profiles),
-        health=_health(registry, toolbox, breakers),
+        health=_health(settings, registry, toolbox, breakers),
         pulse=Pulse(settings[names.HEARTBEAT]),
         cors_origins=settings[names.CORS_ORIGINS],
         body_timeout=settings[names.BODY_TIMEOUT],
@@ -135,13 +136,16 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _health(registry: Registry, toolbox: Toolbox, breakers: Breakers) -> HealthBoard:
+def _health(
+    settings: Settings, registry: Registry, toolbox: Toolbox, breakers: Breakers
+) -> HealthBoard:
     return HealthBoard(
         registry.health_checks,
         {
             **({"mcp_servers": toolbox.health} if toolbox.servers else {}),
             **{f"{name}_breaker": breakers.of(name).health for name in registry.backends},
         },
+        every=settings[HEALTH_SECONDS],
     )
 
 

@@ -6,6 +6,7 @@ Every test runs in the session's event loop, where both of them live.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,3 +208,21 @@ async def tooled(
         yield gateway
     assert "CANARY" not in gateway.output()
     assert not [line for line in gateway.output().splitlines() if "Traceback" in line]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MB, which is said to be enough to start."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must be able to mount a small disk: {mounted.stderr!r}")
+        pytest.skip("only root can mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

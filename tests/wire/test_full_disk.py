@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-import pytest
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Stream
 from claude_gateway.testing.raw import Response, ask
 from claude_gateway.testing.wire import text_stream
 
 MEGABYTE = 2**20
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MB, which is said to be enough to start."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must be able to mount a small disk: {mounted.stderr!r}")
-        pytest.skip("only root can mount a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def fill(disk: Path) -> Path:
