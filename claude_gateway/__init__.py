@@ -2,6 +2,8 @@
 
 from claude_gateway.defaults.settings import GATEWAY_DATA_DIR, WORKSPACE_DIR
 from claude_gateway.defaults.settings import STORE as GATEWAY_STORE
+from claude_gateway.encryption import ENCRYPTION_KEY as GATEWAY_ENCRYPTION_KEY
+from claude_gateway.encryption import decoded_keys, kept_key
 from claude_gateway.errors import (
     Conflict,
     Forbidden,
@@ -126,6 +128,7 @@ from claude_gateway.workspace import Workspace
 
 __all__ = [
     "GATEWAY_DATA_DIR",
+    "GATEWAY_ENCRYPTION_KEY",
     "GATEWAY_STORE",
     "OWNER",
     "WORKSPACE_DIR",
@@ -256,8 +259,10 @@ __all__ = [
     "User",
     "Workspace",
     "__version__",
+    "decoded_keys",
     "describe_model",
     "hookimpl",
+    "kept_key",
     "redacted_value",
     "shipped_models",
 ]

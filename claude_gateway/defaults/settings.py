@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from claude_gateway import encryption
 from claude_gateway.defaults import (
     fetch_settings,
     health_settings,
@@ -152,6 +153,8 @@ PUBLISHED_ON = Setting(
     "it; with a loopback address the container's own bridge counts as local.",
     SERVER,
 )
+
+ENCRYPTION_KEY = encryption.ENCRYPTION_KEY
 
 GATEWAY_AUTH = Setting(
     "GATEWAY_AUTH",

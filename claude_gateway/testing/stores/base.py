@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from claude_gateway.stores import Store
 
 
 class OfAStore:
-    """Tests of a store, which comes as a fixture; it is empty when a test begins."""
+    """Tests of a store, which comes as a fixture; it is empty when a test begins.
+
+    `searches` is False for a store that refuses to look for words.
+    """
+
+    searches: ClassVar[bool] = True
 
     @pytest.fixture
     async def store(self) -> Store:

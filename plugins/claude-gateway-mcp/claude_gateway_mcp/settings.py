@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-from claude_gateway import GATEWAY_DATA_DIR, WORKSPACE_DIR, PluginError, Secret, Setting, Settings
+from claude_gateway import (
+    GATEWAY_DATA_DIR,
+    GATEWAY_ENCRYPTION_KEY,
+    WORKSPACE_DIR,
+    PluginError,
+    Setting,
+    Settings,
+)
 
 SECTION = "External MCP servers"
 DEFAULT_NAME = "mcp.json"
-KEY_BYTES = 32
-NO_KEY = Secret("")
 
 
 def path(raw: str) -> Path:
@@ -36,25 +39,6 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return parse
-
-
-def decoded(raw: str) -> bytes:
-    """Return a key of 32 bytes from its hexadecimal or base64 form."""
-    for form in (bytes.fromhex, _base64):
-        with suppress(ValueError):
-            if len(key := form(raw)) == KEY_BYTES:
-                return key
-    raise ValueError("wants 32 bytes in base64 or hexadecimal: openssl rand -base64 32")
-
-
-def key(raw: str) -> Secret:
-    """A key of 32 bytes."""
-    decoded(raw)
-    return Secret(raw)
-
-
-def _base64(text: str) -> bytes:
-    return base64.b64decode(text.translate(str.maketrans("-_", "+/")), validate=True)
 
 
 CONFIG = Setting(
@@ -82,16 +66,7 @@ IDLE = Setting(
     SECTION,
 )
 
-ENCRYPTION_KEY = Setting(
-    "GATEWAY_ENCRYPTION_KEY",
-    key,
-    NO_KEY,
-    "Key for what servers give whoever signs in at them: 32 bytes, as openssl rand -base64 32 makes "
-    "them. Not set: one that is kept beside, in the data folder.",
-    SECTION,
-)
-
-ALL: tuple[Setting[object], ...] = (CONFIG, HANDSHAKE_TIMEOUT, IDLE, ENCRYPTION_KEY)
+ALL: tuple[Setting[object], ...] = (CONFIG, HANDSHAKE_TIMEOUT, IDLE, GATEWAY_ENCRYPTION_KEY)
 
 
 def config_file(settings: Settings) -> Path:

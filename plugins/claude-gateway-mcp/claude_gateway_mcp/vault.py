@@ -13,8 +13,15 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from claude_gateway import GATEWAY_DATA_DIR, PluginError, Secret, Settings
-from claude_gateway_mcp.settings import ENCRYPTION_KEY, KEY_BYTES, NO_KEY, decoded
+from claude_gateway import (
+    GATEWAY_DATA_DIR,
+    GATEWAY_ENCRYPTION_KEY,
+    PluginError,
+    Secret,
+    Settings,
+    decoded_keys,
+    kept_key,
+)
 
 FOLDER = "mcp-tokens"
 KEY_FILE = "key"
@@ -38,20 +45,20 @@ class Drawer:
         except OSError as exc:
             raise PluginError(f"{self.file} cannot be read: {exc.strerror}") from None
         nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-        try:
-            opened = json.loads(AESGCM(self.vault.key()).decrypt(nonce, body, self.url.encode()))
-        except (InvalidTag, ValueError):
-            raise PluginError(
-                f"{self.file} cannot be decrypted: the key is another one (GATEWAY_ENCRYPTION_KEY); "
-                "sign in again"
-            ) from None
-        return opened if isinstance(opened, dict) else None
+        for key in self.vault.all_keys():
+            with suppress(InvalidTag, ValueError):
+                opened = json.loads(AESGCM(key).decrypt(nonce, body, self.url.encode()))
+                return opened if isinstance(opened, dict) else None
+        raise PluginError(
+            f"{self.file} cannot be decrypted: the key is another one (GATEWAY_ENCRYPTION_KEY); "
+            "sign in again"
+        )
 
     def write(self, content: dict[str, object]) -> None:
         """Keep something. Raises PluginError when that cannot be done."""
         nonce = os.urandom(NONCE_BYTES)
         plain = json.dumps(content).encode()
-        sealed = nonce + AESGCM(self.vault.key()).encrypt(nonce, plain, self.url.encode())
+        sealed = nonce + AESGCM(self.vault.all_keys()[0]).encrypt(nonce, plain, self.url.encode())
         _replace(self.file, sealed)
 
     def empty(self) -> bool:
@@ -70,51 +77,27 @@ class Vault:
     """Where the drawers are. `secret` is the key; without it the vault makes one of its own."""
 
     folder: Path
-    secret: Secret = NO_KEY
+    secret: Secret = Secret("")  # noqa: RUF009  # nothing can change it
 
     def drawer(self, name: str, url: str) -> Drawer:
         """Return the drawer of a server."""
         of = hashlib.sha256(f"{name}\0{url}".encode()).hexdigest()[:32]
         return Drawer(self.folder / of, self, url)
 
-    def key(self) -> bytes:
-        """Return the key, which is made where there is none. Raises PluginError."""
+    def all_keys(self) -> tuple[bytes, ...]:
+        """Return the keys, one of which is made where there is none; the first encrypts.
+
+        Raises PluginError.
+        """
         if self.secret:
-            return decoded(self.secret.reveal())
-        file = self.folder / KEY_FILE
-        with suppress(FileNotFoundError):
-            return _whole(file)
-        _create(file, os.urandom(KEY_BYTES))
-        return _whole(file)
+            return decoded_keys(self.secret.reveal())
+        kept = kept_key(self.folder / KEY_FILE)
+        return () if kept is None else (kept,)
 
 
 def vault_of(settings: Settings) -> Vault:
     """Return the vault in the data folder."""
-    return Vault(settings[GATEWAY_DATA_DIR] / FOLDER, settings[ENCRYPTION_KEY])
-
-
-def _whole(file: Path) -> bytes:
-    try:
-        key = file.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as exc:
-        raise PluginError(f"{file} cannot be read: {exc.strerror}") from None
-    if len(key) != KEY_BYTES:
-        raise PluginError(f"{file} is no key; remove it, and sign in again")
-    return key
-
-
-def _create(file: Path, content: bytes) -> None:
-    """Make a file that is whole from its first moment on; one that is there stays."""
-    made = _written(file.parent, content)
-    try:
-        with suppress(FileExistsError):
-            os.link(made, file)
-    except OSError as exc:
-        raise PluginError(f"{file} cannot be written: {exc.strerror}") from None
-    finally:
-        made.unlink()
+    return Vault(settings[GATEWAY_DATA_DIR] / FOLDER, settings[GATEWAY_ENCRYPTION_KEY])
 
 
 def _replace(file: Path, content: bytes) -> None:

@@ -21,7 +21,7 @@ import uvicorn
 from aiohttp import ClientSession
 from claude_gateway_mcp.commands import mcp
 from claude_gateway_mcp.reasons import Failed
-from claude_gateway_mcp.settings import ALL, decoded, key
+from claude_gateway_mcp.settings import ALL
 from claude_gateway_mcp.signing_in import sign_in
 from claude_gateway_mcp.specs import Address
 from claude_gateway_mcp.vault import Drawer, Vault
@@ -38,7 +38,14 @@ from mcp.server.mcpserver import MCPServer
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from pydantic import AnyHttpUrl
 
-from claude_gateway import GATEWAY_DATA_DIR, WORKSPACE_DIR, PluginError, Settings
+from claude_gateway import (
+    GATEWAY_DATA_DIR,
+    WORKSPACE_DIR,
+    PluginError,
+    Secret,
+    Settings,
+    decoded_keys,
+)
 from claude_gateway.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -306,7 +313,7 @@ async def test_s16_what_is_kept_is_encrypted_and_only_for_its_owner_and_its_serv
 
 
 def test_a_key_of_ones_own_is_used(tmp_path: Path) -> None:
-    vault = Vault(tmp_path, key("A" * 43 + "="))
+    vault = Vault(tmp_path, Secret("A" * 43 + "="))
     vault.drawer("a", "u").write({"b": 1})
     assert vault.drawer("a", "u").read() == {"b": 1}
     assert vault.drawer("a", "u").empty()
@@ -323,8 +330,19 @@ def test_a_key_that_is_none_is_refused_and_not_shown(raw: str) -> None:
 
 
 def test_keys_are_read_in_both_forms() -> None:
-    assert decoded("ab" * 32) == bytes.fromhex("ab" * 32)
-    assert decoded("-_" * 21 + "A=") == decoded("+/" * 21 + "A=")
+    assert decoded_keys("ab" * 32) == (bytes.fromhex("ab" * 32),)
+    assert decoded_keys("-_" * 21 + "A=") == decoded_keys("+/" * 21 + "A=")
+
+
+def test_of_several_keys_the_first_encrypts_and_all_decrypt(tmp_path: Path) -> None:
+    old, new = "A" * 43 + "=", "ab" * 32
+    Vault(tmp_path, Secret(old)).drawer("a", "u").write({"b": 1})
+    both = Vault(tmp_path, Secret(f"{new},{old}")).drawer("a", "u")
+    assert both.read() == {"b": 1}
+    both.write({"b": 2})
+    assert Vault(tmp_path, Secret(new)).drawer("a", "u").read() == {"b": 2}
+    with pytest.raises(PluginError, match="cannot be decrypted"):
+        Vault(tmp_path, Secret(old)).drawer("a", "u").read()
 
 
 async def test_the_commands_sign_in_and_out(guarded: Guarded, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 
 from claude_gateway import (
     GATEWAY_DATA_DIR,
+    GATEWAY_ENCRYPTION_KEY,
     GATEWAY_STORE,
     HealthCheck,
     Offer,
@@ -18,7 +19,7 @@ from claude_gateway import (
     Store,
     hookimpl,
 )
-from claude_gateway_sqlite.commands import DATABASE, backup, restore
+from claude_gateway_sqlite.commands import DATABASE, backup, encrypt_content, restore
 
 SECTION = "SQLite store"
 
@@ -36,12 +37,30 @@ def synchronous(raw: str) -> Literal["full", "normal"]:
     raise ValueError(f"wants full or normal, not {raw!r}")
 
 
+def yes_or_no(raw: str) -> bool:
+    """Yes or no."""
+    known = {"1": True, "true": True, "yes": True, "on": True}
+    known |= {"0": False, "false": False, "no": False, "off": False}
+    word = raw.strip().lower()
+    if word not in known:
+        raise ValueError(f"wants true or false, not {raw!r}")
+    return known[word]
+
+
 SQLITE_SYNCHRONOUS: Setting[Literal["full", "normal"]] = Setting(
     "SQLITE_SYNCHRONOUS",
     synchronous,
     "full",
     "full: what was answered is on the disk, also when the power fails. normal: fewer waits for the "
     "disk; a crash of the gateway loses nothing, one of the machine may lose the last turns.",
+    SECTION,
+)
+ENCRYPT_CONTENT = Setting(
+    "GATEWAY_ENCRYPT_CONTENT",
+    yes_or_no,
+    False,
+    "Keep encrypted what is said: messages, frames, prompts, titles, what tools are given and give, with "
+    "GATEWAY_ENCRYPTION_KEY. Sessions cannot be searched then. docs/security.md.",
     SECTION,
 )
 
@@ -51,7 +70,7 @@ class Plugin:
 
     @hookimpl
     def register_settings(self) -> Sequence[Setting[object]]:
-        return (SQLITE_SYNCHRONOUS,)
+        return (SQLITE_SYNCHRONOUS, ENCRYPT_CONTENT)
 
     @hookimpl
     def register_stores(self, settings: Settings) -> Sequence[Offer[Store]]:
@@ -59,10 +78,17 @@ class Plugin:
         async def opened() -> AsyncGenerator[Store]:
             from claude_gateway_sqlite.store import open_store
 
-            async with open_store(
-                settings[GATEWAY_DATA_DIR], settings[SQLITE_SYNCHRONOUS]
-            ) as store:
-                yield store
+            folder, sure = settings[GATEWAY_DATA_DIR], settings[SQLITE_SYNCHRONOUS]
+            if settings[ENCRYPT_CONTENT]:
+                from claude_gateway_sqlite.keyring import sealer_of
+                from claude_gateway_sqlite.sealed import open_sealed
+
+                sealer = sealer_of(folder, folder / DATABASE, settings[GATEWAY_ENCRYPTION_KEY])
+                async with open_sealed(folder, sealer, sure) as sealed:
+                    yield sealed
+            else:
+                async with open_store(folder, sure) as store:
+                    yield store
 
         return (Offer("sqlite", opened, PATIENCE),)
 
@@ -82,7 +108,7 @@ class Plugin:
 
     @hookimpl
     def register_commands(self) -> Sequence[click.Command]:
-        return (backup, restore)
+        return (backup, restore, encrypt_content)
 
 
 plugin = Plugin()

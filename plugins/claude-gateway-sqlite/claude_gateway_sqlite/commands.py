@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
-from claude_gateway import GATEWAY_DATA_DIR, PluginError, Settings
+from claude_gateway import GATEWAY_DATA_DIR, GATEWAY_ENCRYPTION_KEY, PluginError, Settings
 
 DATABASE = "gateway.db"
 
@@ -53,6 +54,34 @@ def restore(settings: Callable[[], Settings], file: Path) -> None:
     click.echo(f"{file} was brought back: {_told(counts)}.")
     if kept is not None:
         click.echo(f"What was there before is in {kept}.")
+
+
+@click.command("encrypt-content")
+@click.pass_obj
+def encrypt_content(settings: Callable[[], Settings]) -> None:
+    """Encrypt what was written before GATEWAY_ENCRYPT_CONTENT, or with an older key.
+
+    The gateway must be stopped. It can be ended and begun again.
+    """
+    from claude_gateway_sqlite.instances import alone
+    from claude_gateway_sqlite.keyring import prepare, sealer_of
+    from claude_gateway_sqlite.opening import migrate
+    from claude_gateway_sqlite.resealing import reseal
+
+    folder = settings()[GATEWAY_DATA_DIR]
+    database = folder / DATABASE
+    if not database.exists():
+        raise PluginError(f"there is no database {database} yet")
+    with alone(folder) as nobody:
+        if not nobody:
+            raise PluginError(f"the database in {folder} is in use; stop the gateway first")
+        sealer = sealer_of(folder, database, settings()[GATEWAY_ENCRYPTION_KEY])
+        asyncio.run(migrate(database))
+        prepare(database, sealer)
+        changed = reseal(database, sealer)
+    click.echo(
+        f"{database}: {changed} rows were encrypted; GATEWAY_ENCRYPT_CONTENT=true is needed now."
+    )
 
 
 def _told(counts: Mapping[str, int]) -> str:

@@ -6,6 +6,7 @@ from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.pruning import DELETED, purge_some
 from claude_gateway_sqlite.search import WAITING, index_some
 
+NOT_TO_INDEX = "DELETE FROM not_searchable"
 # Changes after which the log is worked into the file before SQLite does so in the middle of a turn.
 ENOUGH = 300
 
@@ -13,15 +14,20 @@ ENOUGH = 300
 class House:
     """Indexes what is new, takes away what was deleted, and keeps the write-ahead log short."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, searchable: bool = True) -> None:
+        """What is not `searchable` is not indexed."""
         self._tidied = 0
+        self._searchable = searchable
 
     def __call__(self, desk: Desk) -> bool:
         """Do one short piece; return whether there is more."""
         more = False
         if desk.cur.execute(WAITING).fetchone() is not None:
             desk.begin()
-            more = index_some(desk)
+            if self._searchable:
+                more = index_some(desk)
+            else:
+                desk.cur.execute(NOT_TO_INDEX)
             desk.commit()
         if (deleted := desk.cur.execute(DELETED).fetchone()) is not None:
             desk.begin()

@@ -13,11 +13,12 @@ WORTH = 1024  # bytes of frames that are worth the trouble
 # Frames repeat what is near, so a window of 4 KB finds it all; a larger one is three times as slow.
 LEVEL, WINDOW, MEMORY = 1, -12, 4
 MARK = b"\x00"  # what a packed blob begins with, and no other
+SEALED = b"\x01"  # what an encrypted one begins with, which was packed before
 
 
 def packed(frames: bytes) -> bytes:
     """Return frames in less room, or as they are."""
-    if len(frames) < WORTH and not frames.startswith(MARK):
+    if (len(frames) < WORTH and not frames.startswith(MARK)) or frames.startswith(SEALED):
         return frames
     packing = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, MEMORY)
     return b"".join((MARK, packing.compress(frames), packing.flush()))

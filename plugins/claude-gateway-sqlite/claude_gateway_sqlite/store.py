@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from claude_gateway import StoreFigures
 from claude_gateway_sqlite.audit import Audit
 from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
 from claude_gateway_sqlite.instances import Instances
+from claude_gateway_sqlite.keyring import prepare
 from claude_gateway_sqlite.keys import Keys
 from claude_gateway_sqlite.ledger import Ledger
 from claude_gateway_sqlite.messages import Messages
@@ -21,9 +23,12 @@ from claude_gateway_sqlite.projects import Projects
 from claude_gateway_sqlite.pruning import Pruning
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.runs import Runs
+from claude_gateway_sqlite.sealing import Sealer
 from claude_gateway_sqlite.sessions import Sessions
 from claude_gateway_sqlite.users import Users
 from claude_gateway_sqlite.writer import Writer
+
+S = TypeVar("S", bound="SqliteStore")
 
 
 class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Audit, Keys, Users, Pruning):
@@ -55,14 +60,27 @@ async def open_store(
     folder: Path, synchronous: Synchronous = "full"
 ) -> AsyncGenerator[SqliteStore]:
     """Open the database in a folder. Raises PluginError when it cannot be used."""
+    async with open_as(SqliteStore, folder, synchronous) as store:
+        yield store
+
+
+@asynccontextmanager
+async def open_as(
+    kind: type[S], folder: Path, synchronous: Synchronous, sealer: Sealer | None = None
+) -> AsyncGenerator[S]:
+    """Open the database in a folder, as a store of this kind.
+
+    Raises PluginError when it cannot be used, also when it is encrypted and there is no `sealer`.
+    """
     file = folder / DATABASE
     private(file)
     with Instances.joined(folder) as instances:
         async with prepared(file):
+            await asyncio.to_thread(prepare, file, sealer)
             connection = await asyncio.to_thread(for_writing, file, synchronous)
-        writer = Writer(connection, House())
+        writer = Writer(connection, House(searchable=sealer is None))
         try:
             async with Readers.opened(file) as readers:
-                yield SqliteStore(file, writer, readers, instances)
+                yield kind(file, writer, readers, instances)
         finally:
             await writer.close()
