@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import click
 
 from claude_gateway.cli.banner import banner
+from claude_gateway.cli.private_files import close_to_others
 from claude_gateway.cli.reach import check_reach, has_issued
 from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
@@ -58,6 +59,7 @@ def serve(**options: str | None) -> None:
     configure_log(settings, plugins)
     for key in (names.GATEWAY_DATA_DIR, names.WORKSPACE_DIR):
         writable(key, settings)
+    close_to_others(settings[names.GATEWAY_DATA_DIR])
     check_certificate(settings)
     check_reach(settings, partial(has_issued, settings, plugins))
     sock = bound(listen, settings)
