@@ -106,6 +106,17 @@ class Connection(web.RequestHandler):
             resp = failure(from_http(resp, request), name)
         return super().finish_response(request, resp, start_time)
 
+    def log_exception(self, *args: object, **kw: object) -> None:
+        """Say in one line that what came behind an answer was no body, and nothing of who has left.
+
+        Anybody can send that, without a key, and aiohttp's own words may quote what was sent.
+        """
+        exc = kw.get("exc_info")
+        if isinstance(exc, web.RequestPayloadError):
+            log.warning("the rest of a request could not be read")
+        elif self.transport is not None or not isinstance(exc, RuntimeError):
+            super().log_exception(*args, **kw)
+
     def _expect_headers(self) -> None:
         server = self._manager
         crowded = server is not None and len(server._connections) > CROWD  # noqa: SLF001

@@ -95,6 +95,22 @@ async def test_s11_what_is_no_http_gets_the_envelope_and_is_not_repeated(
     assert "CANARY" not in str(record.__dict__)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_s11_the_broken_rest_of_a_body_that_was_refused_is_one_line_in_the_log(
+    run: Run, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    head = {"content-type": "application/json", "transfer-encoding": "chunked"}
+    raw = request("POST", "/v1/messages", b"", {**head, "content-encoding": encoding})
+    async with run(GATEWAY_AUTH="required") as running, Connection(running.port) as connection:
+        await connection.send(raw)
+        refused(await connection.response(), 401)
+        await connection.send(b"6\r\nCANARY\r\n")
+        assert await connection.rest() == b""
+    (record,) = [r for r in caplog.records if r.name == module.log.name]
+    assert record.getMessage() == "the rest of a request could not be read"
+    assert record.exc_info is None
+
+
 async def test_a_handler_that_answers_nothing_is_a_500_in_the_envelope(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
