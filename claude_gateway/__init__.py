@@ -46,6 +46,7 @@ from claude_gateway.models.table import shipped_models
 from claude_gateway.profiles import Adaptation, Ask, Call, ClientProfile, Frames, Reply
 from claude_gateway.redaction import redacted_value
 from claude_gateway.settings import Setting, Settings
+from claude_gateway.spending_stores import KeepsUsage
 from claude_gateway.stores import (
     HasFigures,
     KeepsAudit,
@@ -101,6 +102,7 @@ from claude_gateway.types.resources import (
 from claude_gateway.types.runs import Run
 from claude_gateway.types.secrets import Secret
 from claude_gateway.types.server_resources import Caller, Resource, ResourceTemplate
+from claude_gateway.types.spending import SORTS, Booked, Sort, Sum, UsageFilter, UsageRow
 from claude_gateway.types.tools import (
     Progress,
     ServerState,
@@ -131,6 +133,7 @@ __all__ = [
     "GATEWAY_ENCRYPTION_KEY",
     "GATEWAY_STORE",
     "OWNER",
+    "SORTS",
     "WORKSPACE_DIR",
     "Accepted",
     "Adaptation",
@@ -143,6 +146,7 @@ __all__ = [
     "Authenticator",
     "BlockStart",
     "BlockStop",
+    "Booked",
     "Call",
     "Caller",
     "ClientProfile",
@@ -174,6 +178,7 @@ __all__ = [
     "KeepsProjects",
     "KeepsRuns",
     "KeepsSessions",
+    "KeepsUsage",
     "Key",
     "KeySecret",
     "Limits",
@@ -231,6 +236,7 @@ __all__ = [
     "Settings",
     "Shared",
     "SignatureDelta",
+    "Sort",
     "Standing",
     "StorageFull",
     "Store",
@@ -239,6 +245,7 @@ __all__ = [
     "StreamsBatches",
     "Suggestions",
     "SuggestsValues",
+    "Sum",
     "Tally",
     "TextDelta",
     "ThinkingDelta",
@@ -256,6 +263,8 @@ __all__ = [
     "UpstreamError",
     "UpstreamTimeout",
     "Usage",
+    "UsageFilter",
+    "UsageRow",
     "User",
     "Workspace",
     "__version__",

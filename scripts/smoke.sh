@@ -97,6 +97,8 @@ run=$(header x-run-id "$work/headers")
 tail -n 2 "$work/body" >"$work/end"
 try 200 GET "/v1/runs?session_id=$streamed" "\"id\":\"$run\""
 try 200 GET "/v1/runs/{run_id:$run}" '"status":"completed"'
+try 200 GET "/v1/runs/{run_id:$run}/cost" '"final":true'
+try 200 GET "/v1/usage?group_by=model" '"runs":'
 try 200 GET "/v1/runs/{run_id:$run}/events?after=1" "$(cat "$work/end")"
 # Nobody was asked about a call: what a run in demo mode or of Claude would ask differs.
 try 404 POST "/v1/runs/{run_id:$run}/approvals/{tool_call_id:none}" '"code":"not_found"' '{"decision":"deny"}'

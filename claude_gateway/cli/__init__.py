@@ -16,6 +16,7 @@ from claude_gateway.cli.projects import projects
 from claude_gateway.cli.serve import serve
 from claude_gateway.cli.sessions import sessions
 from claude_gateway.cli.start import load_plugins, prepare
+from claude_gateway.cli.usage import usage
 from claude_gateway.cli.users import users
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.settings import Settings
@@ -54,6 +55,7 @@ for _command in (
     users,
     projects,
     sessions,
+    usage,
     mcp,
     doctor,
     plugins,

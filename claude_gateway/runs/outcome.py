@@ -10,7 +10,7 @@ from typing import Any
 from claude_gateway import sse
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.resources import Message
-from claude_gateway.types.runs import Run
+from claude_gateway.types.runs import Run, calls_of
 from claude_gateway.types.turns import RunRecord, RunStatus
 from claude_gateway.types.usage import Usage
 
@@ -36,6 +36,7 @@ def final(
         error_message=error.message if error else None,
         usage=run.usage,
         retries=run.retries,
+        rounds=calls_of(run) if len(run.rounds) > 1 else (),
         **rest,
     )
 

@@ -3,7 +3,7 @@
 from claude_gateway.testing.backends import ModelBackendConformance
 from claude_gateway.testing.process import GatewayDidNotStart, GatewayProcess
 from claude_gateway.testing.server_extras import PromptsConformance, ResourcesConformance
-from claude_gateway.testing.stores import KeysConformance, StoreConformance
+from claude_gateway.testing.stores import KeysConformance, StoreConformance, UsageConformance
 from claude_gateway.testing.tool_servers import ToolServerConformance
 from claude_gateway.testing.upstream import (
     Cut,
@@ -30,5 +30,6 @@ __all__ = [
     "StoreConformance",
     "Stream",
     "ToolServerConformance",
+    "UsageConformance",
     "answering",
 ]

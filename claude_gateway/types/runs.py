@@ -39,6 +39,8 @@ class Run:
 
     `permit` is leave to make it, where its caller is limited; `queued` is how long it waited for a place.
 
+    `kept` is whether a store keeps it as a run; what others use is only added up.
+
     `listed` is whether `model` is one that the gateway lists; others are names that a client chose.
     """
 
@@ -66,6 +68,7 @@ class Run:
     listed: bool = True
     permit: Permit | None = field(default=None, repr=False, compare=False)
     queued: float = 0.0
+    kept: bool = False
     asked: float | None = None
     upstream: float = 0.0
     price: PriceOf = field(default=unpriced, repr=False, compare=False)
@@ -84,15 +87,18 @@ class Run:
 
 
 def cost_of(run: Run, price: PriceOf) -> Decimal | None:
-    """Return what a run cost: a tier is chosen by the prompt of each call, not by their sum.
-
-    Tokens that were estimated belong to the last call.
-    """
+    """Return what a run cost: a tier is chosen by the prompt of each call, not by their sum."""
     if len(run.rounds) <= 1:
         return price(run.fallback or run.model, run.usage)
-    *before, last = run.rounds
-    counted = sum(used.output_tokens for used in before)
-    calls = [*before, replace(last, output_tokens=run.usage.output_tokens - counted)]
-    costs = [price(run.fallback or run.model, used) for used in calls]
+    costs = [price(run.fallback or run.model, used) for used in calls_of(run)]
     known = [cost for cost in costs if cost is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
+def calls_of(run: Run) -> tuple[Usage, ...]:
+    """Return what each call of the model used; tokens that were estimated belong to the last one."""
+    if len(run.rounds) <= 1:
+        return (run.usage,)
+    *before, last = run.rounds
+    counted = sum(used.output_tokens for used in before)
+    return (*before, replace(last, output_tokens=run.usage.output_tokens - counted))

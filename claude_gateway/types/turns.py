@@ -26,7 +26,8 @@ class RunRecord:
     `dialect` names the API whose frames its events are; `last_event` is the number of the newest.
     `reply` is the whole answer as it was sent to a client that did not stream, and `headers` are
     those of the answer worth repeating. `instance` is the process that runs it, `retries` how often upstream was asked again.
-    `approvals` are the calls that a person was asked about last; while it is `awaiting_approval` some of
+    `key_id` is the key that asked for it, where the gateway has issued that. `rounds` are what each call of the
+    model used, empty where there was only one or nobody knows. `approvals` are the calls that a person was asked about last; while it is `awaiting_approval` some of
     them are pending.
     """
 
@@ -54,6 +55,8 @@ class RunRecord:
     reply: bytes | None = None
     retries: int = 0
     approvals: Sequence[AskedCall] = ()
+    key_id: str | None = None
+    rounds: Sequence[Usage] = ()
 
     @property
     def over(self) -> bool:

@@ -32,6 +32,7 @@ from claude_gateway.web import (
     sessions,
     tool_approvals,
     tool_fanout,
+    usage,
 )
 from claude_gateway.web.cors import cors_headers
 from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
@@ -56,6 +57,7 @@ NATIVE_TURN = RouteRule(overload_status=529, scopes=("chat",), turn=True)
 TOOLS = RouteRule(scopes=("tools",))
 OWN_PAGES = RouteRule(foreign_pages=False, scopes=("tools",))
 SEE_TOOLS = RouteRule(scopes=("read", "chat", "tools", "mcp:manage"))
+USAGE = RouteRule(scopes=("read", "chat", "admin"))
 AUDIT = RouteRule(scopes=("read", "chat", "mcp:manage"))
 ADMIN = RouteRule(scopes=("admin",))
 MANAGE = RouteRule(scopes=("mcp:manage",))
@@ -87,12 +89,14 @@ ROUTES = (
     Route("POST", "/v1/responses/{response_id}/cancel", responses.cancel_response, CHAT),
     Route("GET", "/v1/runs", runs.list_runs, READ),
     Route("GET", "/v1/runs/{run_id}", runs.get_run, READ),
+    Route("GET", "/v1/runs/{run_id}/cost", usage.get_cost, READ),
     Route("GET", "/v1/runs/{run_id}/events", runs.run_events, READ),
     Route("POST", "/v1/runs/{run_id}/cancel", runs.cancel_run, CHAT),
     Route("POST", "/v1/runs/{run_id}/approvals/{tool_call_id}", approvals.decide, TOOLS),
     Route("POST", "/v1/responses", responses.create_response, TURN),
     Route("POST", "/v1/messages", messages.messages, NATIVE_TURN),
     Route("POST", "/v1/messages/count_tokens", messages.count_tokens, NATIVE),
+    Route("GET", "/v1/usage", usage.get_usage, USAGE),
     Route("POST", "/v1/projects", projects.create_project, CHAT),
     Route("GET", "/v1/projects", projects.list_projects, READ),
     Route("GET", "/v1/projects/{id}", projects.get_project, READ),

@@ -27,6 +27,8 @@ async def at_work(gateway: Gateway) -> AsyncGenerator[None]:
         await stack.enter_async_context(gateway.session_count.watching())
         if gateway.keys is not None:
             await stack.enter_async_context(gateway.keys.noting())
+        if gateway.till is not None:
+            await stack.enter_async_context(gateway.till.booking())
         if gateway.runs is not None:
             await recover(gateway.runs.store, gateway.runs.price, gateway.ids.message)
             await stack.enter_async_context(gateway.runs.keeping())

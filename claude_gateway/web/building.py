@@ -36,6 +36,8 @@ from claude_gateway.registry import Registry
 from claude_gateway.runs import Limits, Runs
 from claude_gateway.runs.deciding import Deciding
 from claude_gateway.settings import Settings
+from claude_gateway.spending.till import Till
+from claude_gateway.spending_stores import as_usage_store
 from claude_gateway.toolbox import Toolbox
 from claude_gateway.types.usage import Usage
 from claude_gateway.web.access_log import AccessLog
@@ -76,12 +78,19 @@ def build_gateway(
     issued = None if key_store is None else IssuedKeys(key_store)
     if following:
         toolbox.follow = following.tool
+    usage_store = as_usage_store(registry.store)
+    till = None if usage_store is None else Till(usage_store)
     gateway = Gateway(
         settings=settings,
         catalogue=catalogue,
         factors=factors,
         fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
-        engine=Engine(registry.observers, settings[names.MAX_RETRIES], breakers, queue),
+        engine=Engine(
+            (*registry.observers, *([till] if till else ())),
+            settings[names.MAX_RETRIES],
+            breakers,
+            queue,
+        ),
         door=Door(
             _rules(settings),
             (*([issued] if issued else ()), *registry.authenticators),
@@ -103,6 +112,7 @@ def build_gateway(
         store=registry.store,
         keys=issued,
         access_log=access_log,
+        till=till,
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, price),
         limiter=limiter_of(settings),

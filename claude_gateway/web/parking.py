@@ -80,6 +80,7 @@ def revived(
     if state["own_key"] and principal is None:
         raise _cannot("the gateway was started anew, and the key that pays for it is never stored")
     run = _run(record, state["run"], principal or Principal(record.owner, record.owner))
+    run.kept = True
     run.price, run.listed = gateway.price, gateway.catalogue.lists(run.model)
     turn = restored(state["turn"], run, _backend(gateway, run, state), run.principal.upstream_key)
     scope, view = _restored_scope(record.owner, state["scope"]), View.restored(state["view"])

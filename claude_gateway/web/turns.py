@@ -179,6 +179,7 @@ def record_of(
 ) -> RunRecord:
     """Return a run as it begins to be kept."""
     session = joined.session if joined is not None else None
+    run.kept = True
     return RunRecord(
         run.id,
         run.principal.id,
@@ -192,6 +193,7 @@ def record_of(
         stream=wish.stream,
         on_disconnect=wish.about.on_disconnect or run.principal.on_disconnect or "detach",
         headers=dict(wish.headers),
+        key_id=run.principal.key_id,
     )
 
 

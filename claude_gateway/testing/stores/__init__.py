@@ -14,6 +14,7 @@ from claude_gateway.testing.stores.runs import OfRuns
 from claude_gateway.testing.stores.search import OfSearch
 from claude_gateway.testing.stores.sessions import OfSessions
 from claude_gateway.testing.stores.turns import OfTurns
+from claude_gateway.testing.stores.usage import UsageConformance
 
 
 class StoreConformance(
@@ -41,4 +42,4 @@ class StoreConformance(
     """
 
 
-__all__ = ["KeysConformance", "StoreConformance"]
+__all__ = ["KeysConformance", "StoreConformance", "UsageConformance"]

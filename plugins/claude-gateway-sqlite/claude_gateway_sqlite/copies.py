@@ -32,7 +32,8 @@ SELECT 'runs', count(*) FROM runs UNION ALL
 SELECT 'replies', count(*) FROM replies UNION ALL
 SELECT 'events', count(*) FROM events UNION ALL
 SELECT 'replays', count(*) FROM replays UNION ALL
-SELECT 'ledger', count(*) FROM ledger
+SELECT 'ledger', count(*) FROM ledger UNION ALL
+SELECT 'booked', count(*) FROM booked
 """
 # Without a log beside it.
 ONE_FILE = "PRAGMA journal_mode = DELETE"

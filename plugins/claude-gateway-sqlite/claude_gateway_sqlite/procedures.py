@@ -12,7 +12,7 @@ BEGINNING = """
 CREATE TEMP VIEW beginning AS SELECT
     NULL AS run, NULL AS id, NULL AS owner, NULL AS session, NULL AS project_id, NULL AS dialect,
     NULL AS model, NULL AS created_at, NULL AS request_id, NULL AS instance, NULL AS stream,
-    NULL AS on_disconnect, NULL AS status, NULL AS headers, NULL AS retries,
+    NULL AS on_disconnect, NULL AS status, NULL AS headers, NULL AS retries, NULL AS key_id,
     NULL AS session_id, NULL AS expected, NULL AS seen, NULL AS added, NULL AS session_model, NULL AS title,
     NULL AS session_status, NULL AS thinking_after, NULL AS audit_log, NULL AS texts, NULL AS system_prompt,
     NULL AS metadata, NULL AS system, NULL AS tools, NULL AS enabled_tools, NULL AS enabled_servers,
@@ -49,11 +49,11 @@ CREATE TEMP TRIGGER begins INSTEAD OF INSERT ON beginning BEGIN
     WHERE NEW.message_id IS NOT NULL;
     INSERT INTO runs(
         ref, id, owner, session, project_id, dialect, model, created_at, request_id, instance,
-        stream, on_disconnect, status, headers, retries
+        stream, on_disconnect, status, headers, retries, key_id
     ) VALUES(
         NEW.run, NEW.id, NEW.owner, NEW.session, NEW.project_id, NEW.dialect, NEW.model,
         NEW.created_at, NEW.request_id, NEW.instance, NEW.stream, NEW.on_disconnect, NEW.status,
-        NEW.headers, NEW.retries
+        NEW.headers, NEW.retries, NEW.key_id
     );
     INSERT INTO not_searchable(session) SELECT NEW.session WHERE NEW.session IS NOT NULL
     ON CONFLICT DO NOTHING;
@@ -62,7 +62,7 @@ END
 BEGIN = """
 INSERT INTO beginning VALUES(
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?
 )
 """
 
@@ -72,7 +72,7 @@ CREATE TEMP VIEW ending AS SELECT
     NULL AS project_id, NULL AS session_id, NULL AS status, NULL AS input_tokens,
     NULL AS output_tokens, NULL AS cache_creation_input_tokens, NULL AS cache_read_input_tokens,
     NULL AS thinking_tokens, NULL AS ephemeral_5m_input_tokens, NULL AS ephemeral_1h_input_tokens,
-    NULL AS cost, NULL AS retries, NULL AS ended_at, NULL AS stop_reason, NULL AS error_code,
+    NULL AS cost, NULL AS retries, NULL AS key_id, NULL AS rounds, NULL AS ended_at, NULL AS stop_reason, NULL AS error_code,
     NULL AS error_message, NULL AS usage, NULL AS last_event, NULL AS headers, NULL AS reply,
     NULL AS added, NULL AS total_tokens, NULL AS context_tokens, NULL AS forget,
     NULL AS event_key, NULL AS first_event, NULL AS frames, NULL AS event_usage,
@@ -86,12 +86,12 @@ CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
     INSERT INTO ledger(
         run, owner, day, model, served_model, project_id, session_id, status, input_tokens,
         output_tokens, cache_creation_input_tokens, cache_read_input_tokens, thinking_tokens,
-        ephemeral_5m_input_tokens, ephemeral_1h_input_tokens, cost, retries
+        ephemeral_5m_input_tokens, ephemeral_1h_input_tokens, cost, retries, key_id
     ) VALUES(
         NEW.run, NEW.owner, NEW.day, NEW.model, NEW.served_model, NEW.project_id, NEW.session_id,
         NEW.status, NEW.input_tokens, NEW.output_tokens, NEW.cache_creation_input_tokens,
         NEW.cache_read_input_tokens, NEW.thinking_tokens, NEW.ephemeral_5m_input_tokens,
-        NEW.ephemeral_1h_input_tokens, NEW.cost, NEW.retries
+        NEW.ephemeral_1h_input_tokens, NEW.cost, NEW.retries, NEW.key_id
     ) ON CONFLICT DO NOTHING;
     SELECT RAISE(IGNORE) WHERE changes() = 0;
     UPDATE sessions SET last_number = last_number + NEW.added,
@@ -112,7 +112,8 @@ CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
     UPDATE runs SET status = NEW.status, ended_at = NEW.ended_at, served_model = NEW.served_model,
         stop_reason = NEW.stop_reason, error_code = NEW.error_code,
         error_message = NEW.error_message, usage = NEW.usage, cost = NEW.cost,
-        last_event = NEW.last_event, headers = NEW.headers, retries = NEW.retries
+        last_event = NEW.last_event, headers = NEW.headers, retries = NEW.retries,
+        rounds = NEW.rounds
     WHERE ref = NEW.run AND owner = NEW.owner;
     INSERT OR REPLACE INTO events(key, first, frames, usage)
     SELECT NEW.event_key, NEW.first_event, NEW.frames, NEW.event_usage
@@ -126,7 +127,7 @@ END
 END = """
 INSERT INTO ending VALUES(
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 """
 

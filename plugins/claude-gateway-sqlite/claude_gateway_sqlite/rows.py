@@ -70,7 +70,16 @@ def counted(text: str | None) -> Usage:
     """Counts that a later version wrote, and this one does not know, are left out."""
     if text is None:
         return NOTHING
-    return Usage(**{name: n for name, n in orjson.loads(text).items() if name in COUNTS})
+    return _known(orjson.loads(text))
+
+
+def rounds(used: Sequence[Usage]) -> str | None:
+    return orjson.dumps(list(used)).decode() if used else None
+
+
+def rounds_again(text: str | None) -> tuple[Usage, ...]:
+    found = [] if text is None else orjson.loads(text)
+    return tuple(_known(one) for one in found)
 
 
 def asked(calls: Sequence[AskedCall]) -> str | None:
@@ -95,6 +104,10 @@ def agreed(session: Session) -> str | None:
     if session.approval == "never" and not session.approved:
         return None
     return WRITER.encode({"approval": session.approval, "approved": session.approved})
+
+
+def _known(counts: Mapping[str, Any]) -> Usage:
+    return Usage(**{name: n for name, n in counts.items() if name in COUNTS})
 
 
 def day(moment: float) -> str:
@@ -181,6 +194,8 @@ def run(row: Row, reply: bytes | None = None) -> RunRecord:
         usage=counted(row[21]),
         last_event=row[22],
         approvals=asked_again(row[24]),
+        key_id=row[25],
+        rounds=rounds_again(row[26]),
         reply=reply,
     )
 

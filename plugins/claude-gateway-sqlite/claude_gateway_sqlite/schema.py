@@ -13,6 +13,7 @@ of 1e-12 dollars, NULL where nobody knows.
 from __future__ import annotations
 
 from claude_gateway_sqlite.key_schema import V5
+from claude_gateway_sqlite.usage_schema import V6
 
 # Written into the file by its first step, so that it is not mistaken for another program's.
 APPLICATION = 1_128_757_041
@@ -291,7 +292,7 @@ WHERE r.session IS NULL OR s.owner = r.owner;
 PRAGMA user_version = 4;
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5)
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6)
 
 
 def statements(script: str) -> list[str]:

@@ -25,13 +25,26 @@ from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.runs import Runs
 from claude_gateway_sqlite.sealing import Sealer
 from claude_gateway_sqlite.sessions import Sessions
+from claude_gateway_sqlite.usage import UsageFigures
 from claude_gateway_sqlite.users import Users
 from claude_gateway_sqlite.writer import Writer
 
 S = TypeVar("S", bound="SqliteStore")
 
 
-class SqliteStore(Projects, Sessions, Messages, Runs, Ledger, Pins, Audit, Keys, Users, Pruning):
+class SqliteStore(
+    Projects,
+    Sessions,
+    Messages,
+    Runs,
+    Ledger,
+    UsageFigures,
+    Pins,
+    Audit,
+    Keys,
+    Users,
+    Pruning,
+):
     """Everything in one file."""
 
     def __init__(self, file: Path, writer: Writer, readers: Readers, instances: Instances) -> None:

@@ -110,7 +110,7 @@ def _begin(desk: Desk, start: TurnStart, ref: int | None, session: tuple[object,
     values = (
         *(number, run.id, run.owner, ref, run.project_id, run.dialect, run.model),
         *(run.created_at, run.request_id, run.instance, run.stream, run.on_disconnect),
-        *(run.status, rows.mapping(run.headers), run.retries),
+        *(run.status, rows.mapping(run.headers), run.retries, run.key_id),
     )
     try:
         desk.cur.execute(BEGIN, (*values, *session, *first))
@@ -205,7 +205,8 @@ def _over(wanted: RunEnd, going: Going, added: int) -> tuple[object, ...]:
         *(run.project_id, run.session_id, run.status, used.input_tokens, used.output_tokens),
         *(used.cache_creation_input_tokens, used.cache_read_input_tokens, used.thinking_tokens),
         *(used.ephemeral_5m_input_tokens, used.ephemeral_1h_input_tokens),
-        *(rows.money(run.cost), run.retries, ended, run.stop_reason, run.error_code),
+        *(rows.money(run.cost), run.retries, run.key_id, rows.rounds(run.rounds), ended),
+        *(run.stop_reason, run.error_code),
         *(run.error_message, rows.counts(used), run.last_event, rows.mapping(run.headers)),
         *(run.reply, added, used.total_tokens, wanted.context_tokens, wanted.forget_thinking),
     )

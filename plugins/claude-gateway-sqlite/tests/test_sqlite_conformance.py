@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from claude_gateway_sqlite.store import SqliteStore, open_store
 
-from claude_gateway.testing import KeysConformance, StoreConformance
+from claude_gateway.testing import KeysConformance, StoreConformance, UsageConformance
 
 
 class OfSqlite:
@@ -21,4 +21,8 @@ class TestSqlite(OfSqlite, StoreConformance):
 
 
 class TestKeys(OfSqlite, KeysConformance):
+    pass
+
+
+class TestUsage(OfSqlite, UsageConformance):
     pass

@@ -91,8 +91,13 @@ WHOLE = {
     "users.COUNT",
     "users.LIST",
     "runs.GOING_ON",
+    "usage.COUNT_OF_ALL",
+    "usage.OF_ALL",
+    "usage.SUM_OF_ALL",
 }
-NO_TABLE = re.compile(r"SCAN (json_each|f VIRTUAL|f$|owners|w$|\(subquery|\d* ?CONSTANT)")
+NO_TABLE = re.compile(
+    r"SCAN (json_each|f VIRTUAL|f$|owners|w$|whole_usage$|\(subquery|\d* ?CONSTANT)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +172,9 @@ FOR_NOBODY = {
     "runs.GOING_ON",
     "search.STATE",
     "sessions.ACTIVE",
+    "usage.COUNT_OF_ALL",
+    "usage.OF_ALL",
+    "usage.SUM_OF_ALL",
 }
 
 
