@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
     from tests.conftest import Site
 
-BUILT_IN = {"serve", "projects", "sessions", "mcp", "plugins", "check-config", "settings"}
+BUILT_IN = {
+    *("serve", "keys", "users", "projects", "sessions", "usage", "mcp", "plugins", "check-config"),
+    "settings",
+}
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
