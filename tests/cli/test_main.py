@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tests.conftest import Site
 
 BUILT_IN = {
-    *("serve", "keys", "users", "projects", "sessions", "usage", "mcp", "plugins", "check-config"),
+    *("serve", "keys", "users", "projects", "sessions", "usage", "mcp", "doctor", "plugins"),
+    "check-config",
     "settings",
 }
 

@@ -49,6 +49,7 @@ MATRIX: Mapping[str, Try] = {
     "GET /v1/chat/completions/{session_id}/status": Try(),
     "DELETE /v1/chat/completions/{session_id}": Try(),
     "GET /v1/runs/{run_id}": Try(),
+    "GET /v1/runs/{run_id}/cost": Try(),
     "GET /v1/runs/{run_id}/events": Try(query="?after=0"),
     "POST /v1/runs/{run_id}/cancel": Try(),
     "POST /v1/runs/{run_id}/approvals/{tool_call_id}": Try({"decision": "approve"}),
