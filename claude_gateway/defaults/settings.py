@@ -8,9 +8,11 @@ from claude_gateway import encryption
 from claude_gateway.defaults import (
     fetch_settings,
     health_settings,
+    keeping_settings,
     limit_settings,
     loop_settings,
     peer_settings,
+    resilience_settings,
     tls_settings,
     tool_settings,
 )
@@ -18,7 +20,6 @@ from claude_gateway.settings import (
     Setting,
     api_key,
     api_keys,
-    chains,
     flag,
     hosts,
     one_of,
@@ -38,7 +39,6 @@ HOME = Path("~/.claude-gateway")
 
 NO_SECRETS: tuple[Secret, ...] = ()
 NO_WORDS: tuple[str, ...] = ()
-NO_CHAINS: tuple[tuple[str, tuple[str, ...]], ...] = ()
 EVERYBODY: tuple[str, ...] = ("*",)
 
 CLAUDE, SERVER, ACCESS, RUNNING = "Claude", "Server", "Who may come in", "Running"
@@ -238,72 +238,6 @@ HEARTBEAT = Setting(
     "Seconds of silence after which a stream gets a comment, so that no hop closes it.",
     RUNNING,
 )
-MAX_RETRIES = Setting(
-    "GATEWAY_MAX_RETRIES",
-    whole(0, 10),
-    2,
-    "How often a call that failed before its first byte is tried again.",
-    RUNNING,
-)
-BREAKER_FAILURES = Setting(
-    "GATEWAY_BREAKER_FAILURES",
-    whole(0, 1000),
-    5,
-    "Failures of upstream in a row after which a backend is left alone for a while. 0: never.",
-    RUNNING,
-)
-BREAKER_COOLDOWN = Setting(
-    "GATEWAY_BREAKER_COOLDOWN",
-    seconds(0.1, 3600),
-    10.0,
-    "Seconds for which such a backend is left alone; then one call tries it.",
-    RUNNING,
-)
-FALLBACKS = Setting(
-    "GATEWAY_FALLBACKS",
-    chains,
-    NO_CHAINS,
-    "Models to ask instead when upstream fails before the first byte: model=other,another and so "
-    "on, separated by semicolons; * is every model without a chain of its own.",
-    RUNNING,
-    "claude-opus-5-5=claude-sonnet-5-5;*=claude-haiku-5-5",
-)
-DEADLINE = Setting(
-    "GATEWAY_DEADLINE",
-    seconds(0, 86_400),
-    0.0,
-    "Seconds that a whole turn may take, retries included. 0: no limit. A caller can ask for less "
-    "with the header x-gateway-timeout.",
-    RUNNING,
-)
-MAX_LIVE_RUNS = Setting(
-    "GATEWAY_MAX_LIVE_RUNS",
-    whole(1, 100_000),
-    256,
-    "How many turns that outlive their connection one caller may have at work at a time.",
-    RUNNING,
-)
-RUN_LOG = Setting(
-    "GATEWAY_RUN_LOG_BYTES",
-    whole(65_536, 2**31),
-    64 * 2**20,
-    "The most bytes of frames that are kept of one turn; a longer answer is ended.",
-    RUNNING,
-)
-RUN_LOG_HOURS = Setting(
-    "GATEWAY_RUN_LOG_HOURS",
-    whole(1, 87_600),
-    168,
-    "Hours for which the frames of an ended turn can be read again; the conversation stays.",
-    RUNNING,
-)
-RETENTION_DAYS = Setting(
-    "GATEWAY_RETENTION_DAYS",
-    whole(0, 36_500),
-    0,
-    "Days after its last change on which a session is forgotten. 0: never.",
-    RUNNING,
-)
 HEADER_TIMEOUT = Setting(
     "GATEWAY_HEADER_TIMEOUT",
     seconds(0.1, 60),
@@ -337,5 +271,7 @@ ALL: tuple[Setting[object], ...] = (
     *fetch_settings.ALL,
     *health_settings.ALL,
     *tool_settings.ALL,
+    *keeping_settings.ALL,
     *loop_settings.ALL,
+    *resilience_settings.ALL,
 )

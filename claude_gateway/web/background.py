@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from claude_gateway.conversations.retention import DAY, Retention, forgetting
+from claude_gateway.defaults import keeping_settings as keeping
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.tool_settings import TOOL_AUDIT_DAYS
 from claude_gateway.models.refresh import refreshing
@@ -37,8 +38,8 @@ async def at_work(gateway: Gateway) -> AsyncGenerator[None]:
                 await stack.enter_async_context(gateway.deciding.watching())
         if gateway.runs is not None and _keeps_house(gateway):
             keep = Retention(
-                sessions=gateway.settings[names.RETENTION_DAYS] * DAY,
-                events=gateway.settings[names.RUN_LOG_HOURS] * 3600.0,
+                sessions=gateway.settings[keeping.RETENTION_DAYS] * DAY,
+                events=gateway.settings[keeping.RUN_LOG_HOURS] * 3600.0,
                 audit=gateway.settings[TOOL_AUDIT_DAYS] * DAY,
             )
             await stack.enter_async_context(forgetting(gateway.runs.store, keep))

@@ -17,6 +17,8 @@ from claude_gateway.access.reach import Reach
 from claude_gateway.access.throttle import Throttle
 from claude_gateway.conversations.toolboxes import toolbox_of
 from claude_gateway.defaults import fetch_settings, peer_settings, tool_settings
+from claude_gateway.defaults import keeping_settings as keeping
+from claude_gateway.defaults import resilience_settings as resilience
 from claude_gateway.defaults import settings as names
 from claude_gateway.defaults.health_settings import HEALTH_SECONDS
 from claude_gateway.defaults.paying import demo
@@ -24,6 +26,7 @@ from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.following import Following
 from claude_gateway.engine.hearing import Hearing, tell
+from claude_gateway.engine.places import Places
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.key_stores import as_key_store
 from claude_gateway.loop.limits import limits_of
@@ -67,35 +70,20 @@ def build_gateway(
     """Put the parts together that requests meet. `siblings` are there where there are more workers."""
     said = overrides.load(settings[names.MODELS_FILE], names.MODELS_FILE.name)
     catalogue, factors = _catalogue(settings, registry, said), overrides.factors(said)
-    breakers = Breakers(settings[names.BREAKER_FAILURES], settings[names.BREAKER_COOLDOWN])
+    breakers = Breakers(
+        settings[resilience.BREAKER_FAILURES], settings[resilience.BREAKER_COOLDOWN]
+    )
     price = partial(_price, catalogue, Costs(factors, _today))
     hearing, following = Hearing(registry.observers), Following(registry.observers)
-    queue = places_of(settings)
-    toolbox = toolbox_of(
-        settings, registry.tool_servers, registry.store, partial(tell, hearing.tools)
-    )
-    key_store = as_key_store(registry.store)
-    issued = None if key_store is None else IssuedKeys(key_store)
-    if following:
-        toolbox.follow = following.tool
-    usage_store = as_usage_store(registry.store)
-    till = None if usage_store is None else Till(usage_store)
+    toolbox = _toolbox(settings, registry, hearing, following)
+    issued, till, queue = _issued(registry), _till(registry), places_of(settings)
     gateway = Gateway(
         settings=settings,
         catalogue=catalogue,
         factors=factors,
-        fallbacks=Fallbacks(settings[names.FALLBACKS], catalogue, names.FALLBACKS.name),
-        engine=Engine(
-            (*registry.observers, *([till] if till else ())),
-            settings[names.MAX_RETRIES],
-            breakers,
-            queue,
-        ),
-        door=Door(
-            _rules(settings),
-            (*([issued] if issued else ()), *registry.authenticators),
-            _throttle(settings),
-        ),
+        fallbacks=Fallbacks(settings[resilience.FALLBACKS], catalogue, resilience.FALLBACKS.name),
+        engine=_engine(settings, registry, till, breakers, queue),
+        door=_door(settings, registry, issued),
         edge=Edge(registry.profiles),
         health=_health(settings, registry, toolbox, breakers),
         pulse=Pulse(settings[names.HEARTBEAT]),
@@ -121,6 +109,42 @@ def build_gateway(
     _at_home(gateway, siblings)
     tell(hearing.looking, partial(standing, gateway, breakers))
     return gateway
+
+
+def _toolbox(
+    settings: Settings, registry: Registry, hearing: Hearing, following: Following
+) -> Toolbox:
+    told = partial(tell, hearing.tools)
+    toolbox = toolbox_of(settings, registry.tool_servers, registry.store, told)
+    if following:
+        toolbox.follow = following.tool
+    return toolbox
+
+
+def _issued(registry: Registry) -> IssuedKeys | None:
+    store = as_key_store(registry.store)
+    return None if store is None else IssuedKeys(store)
+
+
+def _till(registry: Registry) -> Till | None:
+    store = as_usage_store(registry.store)
+    return None if store is None else Till(store)
+
+
+def _engine(
+    settings: Settings,
+    registry: Registry,
+    till: Till | None,
+    breakers: Breakers,
+    queue: Places | None,
+) -> Engine:
+    observers = (*registry.observers, *([till] if till else ()))
+    return Engine(observers, settings[resilience.MAX_RETRIES], breakers, queue)
+
+
+def _door(settings: Settings, registry: Registry, issued: IssuedKeys | None) -> Door:
+    authenticators = (*([issued] if issued else ()), *registry.authenticators)
+    return Door(_rules(settings), authenticators, _throttle(settings))
 
 
 def _at_home(gateway: Gateway, siblings: Siblings | None) -> None:
@@ -170,7 +194,7 @@ def _runs(
     if registry.store is None:
         return None
     return Runs(
-        registry.store, price, Limits(settings[names.MAX_LIVE_RUNS], settings[names.RUN_LOG])
+        registry.store, price, Limits(settings[keeping.MAX_LIVE_RUNS], settings[keeping.RUN_LOG])
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from claude_gateway.defaults.settings import DEADLINE
+from claude_gateway.defaults.resilience_settings import DEADLINE
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.settings import Settings
 from claude_gateway.web.adapted import ADAPTED, Adapted

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from claude_gateway_sqlite import keyring, rows
+from claude_gateway_sqlite.envelopes import IN_JSON
 from claude_gateway_sqlite.packing import packed, unpacked
 from claude_gateway_sqlite.readers import BUSY_SECONDS, address
 from claude_gateway_sqlite.schema import LAST_EVENT
-from claude_gateway_sqlite.sealed import IN_JSON
 from claude_gateway_sqlite.sealing import Sealer, as_text, of_text, where
 
 AT_ONCE = 200  # rows in one transaction
