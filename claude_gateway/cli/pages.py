@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from claude_gateway.settings import Setting
@@ -57,8 +57,9 @@ def default(setting: Setting[object]) -> str:
             return ""
         case bool():
             return str(value).lower()
-        case tuple():
-            return ",".join(str(part) for part in value)
+        case tuple() | Mapping():
+            parts = map("=".join, value.items()) if isinstance(value, Mapping) else map(str, value)
+            return ",".join(parts)
         case Path():
             return "" if value == Path() else str(value)
         case float():

@@ -46,7 +46,11 @@ class Site:
 async def gateway_with_prometheus(folder: Path) -> AsyncGenerator[tuple[Traffic, Prometheus]]:
     (folder / "mcp.json").write_text(json.dumps(BROKEN), "utf-8")
     async with FakeAnthropic() as upstream:
-        env = {**environment(upstream), "GATEWAY_DATA_DIR": str(folder)}
+        env = {
+            **environment(upstream),
+            "GATEWAY_DATA_DIR": str(folder),
+            "GATEWAY_WRONG_KEYS": "0",  # or most would be 429
+        }
         async with (
             GatewayProcess(env) as gateway,
             reading(gateway.port, KEY, folder) as prometheus,

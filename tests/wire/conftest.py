@@ -28,7 +28,7 @@ UPSTREAM_KEY = "sk-ant-api03-CANARY-upstream"
 CLIENT_KEY = "gw-CANARY-client"
 MCP_KEY, OTHER_MCP_KEY = "gw-CANARY-mcp", "gw-CANARY-other-mcp"
 SITE = Path(__file__).parent / "mcp/site"
-STRANGERS = [f"gw-CANARY-stranger-{i}" for i in range(400)]  # each is a user of its own
+STRANGERS = [f"gw-CANARY-stranger-{i}" for i in range(800)]  # each is a user of its own
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,9 @@ class People:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def strict(env: dict[str, str]) -> AsyncGenerator[GatewayProcess]:
-    async with GatewayProcess(env | {"GATEWAY_AUTH": "required"}) as gateway:
+    async with GatewayProcess(
+        env | {"GATEWAY_AUTH": "required", "GATEWAY_WRONG_KEYS": "0"}
+    ) as gateway:
         yield gateway
     assert not [line for line in gateway.output().splitlines() if "Traceback" in line]
 

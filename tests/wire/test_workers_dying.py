@@ -116,7 +116,8 @@ async def test_one_that_dies_again_and_again_is_replaced_less_and_less_often(
 
 async def test_what_keeps_workers_from_starting_is_said_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    data.mkdir()
+    data.mkdir(mode=0o700)
+    (data / "gateway.db").touch(mode=0o600)
     (data / "gateway.db").write_bytes(b"no database at all" * 100)
     gateway = GatewayProcess({**TWO, "GATEWAY_DATA_DIR": str(data)})
     with pytest.raises(GatewayDidNotStart):

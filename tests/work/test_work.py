@@ -37,7 +37,7 @@ def test_it_takes_no_more_work_than_it_did(name: str, found: dict[str, Figures])
 def test_a_delta_is_one_write_and_nothing_of_it_stays(found: dict[str, Figures]) -> None:
     assert found["a delta"]["sends"] == found["a delta in a session"]["sends"] == 1
     assert found["a delta"]["blocks held"] < 0.2
-    assert found["a delta"]["statements"] == 0
+    assert found["a delta"]["statements"] < 0.2  # what is booked now and then, of all that happens
 
 
 def test_a_wrapper_around_each_write_is_found_and_named() -> None:

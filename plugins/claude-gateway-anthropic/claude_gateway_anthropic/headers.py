@@ -45,7 +45,8 @@ class HeaderWriter:
 
     def write(self, request: ModelRequest) -> Mapping[str, str]:
         """Headers for a client's call; what a native client sent for itself goes unchanged."""
-        if self._own and not request.headers and request.upstream_key is None:
+        brings_some = request.headers or request.carried or request.upstream_key is not None
+        if self._own and not brings_some:
             return self._usual
         headers = {**self._base, "anthropic-version": self._version, **request.headers}
         if request.carried:

@@ -35,7 +35,11 @@ def upstream(fake: FakeAnthropic) -> FakeAnthropic:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def gateways(fake: FakeAnthropic) -> AsyncGenerator[Mapping[str, GatewayProcess]]:
-    common = {"GATEWAY_API_KEYS": f"{KEY},{DETACHED}", "IOS_API_KEYS": APP_KEY}
+    common = {
+        "GATEWAY_API_KEYS": f"{KEY},{DETACHED}",
+        "IOS_API_KEYS": APP_KEY,
+        "GATEWAY_WRONG_KEYS": "0",
+    }
     upstream = {
         "ANTHROPIC_API_KEY": "sk-ant-CANARY",
         "ANTHROPIC_BASE_URL": fake.url,

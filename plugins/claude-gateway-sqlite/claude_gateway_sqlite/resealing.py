@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,6 @@ from claude_gateway_sqlite import keyring, rows
 from claude_gateway_sqlite.envelopes import IN_JSON
 from claude_gateway_sqlite.packing import packed, unpacked
 from claude_gateway_sqlite.readers import BUSY_SECONDS, address
-from claude_gateway_sqlite.schema import LAST_EVENT
 from claude_gateway_sqlite.sealing import Sealer, as_text, of_text, where
 
 AT_ONCE = 200  # rows in one transaction
@@ -26,14 +25,14 @@ Again: TypeAlias = Callable[[Sealer, Any, Place], Any]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows to go through: key, owner, name, and then the columns with what they hold."""
+    """Rows to go through: how they are read, and written again, and what their columns hold.
 
-    name: str
-    key: str
-    source: str
-    owner: str
-    named: str
-    columns: Mapping[str, tuple[str, Again]]
+    Read are key, owner and name, then the columns, from a key on and so many at a time.
+    """
+
+    read: str
+    write: str
+    columns: tuple[tuple[str, Again], ...]
 
 
 def blob(sealer: Sealer, value: Any, place: Place) -> Any:
@@ -58,45 +57,76 @@ def frames(sealer: Sealer, value: Any, place: Place) -> Any:
     return sealer.seal(packed(unpacked(sealer.open(value, place))), place)
 
 
-OF_SESSION = "JOIN sessions s ON s.ref = t.session WHERE s.owner IS NOT NULL"
-OF_RUN = "JOIN runs r ON r.ref = t.run WHERE 1"
+MESSAGES = """
+SELECT t.ref, s.owner, t.id, t.content, t.text, t.metadata
+FROM messages t JOIN sessions s ON s.ref = t.session
+WHERE s.owner IS NOT NULL AND t.ref > ? ORDER BY t.ref LIMIT ?
+"""
+SESSIONS = """
+SELECT ref, owner, id, title FROM sessions
+WHERE owner IS NOT NULL AND ref > ? ORDER BY ref LIMIT ?
+"""
+TEXTS = """
+SELECT t.session, s.owner, s.id, t.system_prompt, t.metadata, t.system, t.tools
+FROM session_texts t JOIN sessions s ON s.ref = t.session
+WHERE s.owner IS NOT NULL AND t.session > ? ORDER BY t.session LIMIT ?
+"""
+EXECUTIONS = """
+SELECT t.ref, s.owner, s.id || ':' || t.id, t.input_params, t.output, t.error_message
+FROM tool_executions t JOIN sessions s ON s.ref = t.session
+WHERE s.owner IS NOT NULL AND t.ref > ? ORDER BY t.ref LIMIT ?
+"""
+REPLIES = """
+SELECT t.run, r.owner, r.id, t.reply FROM replies t JOIN runs r ON r.ref = t.run
+WHERE t.run > ? ORDER BY t.run LIMIT ?
+"""
+PARKED = """
+SELECT t.run, r.owner, r.id, t.state FROM parked t JOIN runs r ON r.ref = t.run
+WHERE t.run > ? ORDER BY t.run LIMIT ?
+"""
+AUDIT = (
+    "SELECT number, owner, call_id, arguments FROM audit WHERE number > ? ORDER BY number LIMIT ?"
+)
+# The lower 30 bits of a key are the number of the last event; the run stands above them.
+EVENTS = """
+SELECT t.key, r.id, t.first || '-' || (t.key & 1073741823), t.frames
+FROM events t JOIN runs r ON r.ref = t.key >> 30
+WHERE t.key > ? ORDER BY t.key LIMIT ?
+"""
+MESSAGE_AGAIN = "UPDATE messages SET content = ?, text = ?, metadata = ? WHERE ref = ?"
+SESSION_AGAIN = "UPDATE sessions SET title = ? WHERE ref = ?"
+TEXTS_AGAIN = """
+UPDATE session_texts SET system_prompt = ?, metadata = ?, system = ?, tools = ? WHERE session = ?
+"""
+EXECUTION_AGAIN = """
+UPDATE tool_executions SET input_params = ?, output = ?, error_message = ? WHERE ref = ?
+"""
+REPLY_AGAIN = "UPDATE replies SET reply = ? WHERE run = ?"
+PARKED_AGAIN = "UPDATE parked SET state = ? WHERE run = ?"
+AUDIT_AGAIN = "UPDATE audit SET arguments = ? WHERE number = ?"
+EVENTS_AGAIN = "UPDATE events SET frames = ? WHERE key = ?"
+
 TABLES = (
     Table(
-        *("messages", "ref", OF_SESSION, "s.owner", "t.id"),
-        {"content": ("content", blob), "text": ("text", text), "metadata": ("metadata", mapping)},
+        MESSAGES,
+        MESSAGE_AGAIN,
+        (("content", blob), ("text", text), ("metadata", mapping)),
+    ),
+    Table(SESSIONS, SESSION_AGAIN, (("title", text),)),
+    Table(
+        TEXTS,
+        TEXTS_AGAIN,
+        (("system_prompt", text), ("metadata", mapping), ("system", blob), ("tools", blob)),
     ),
     Table(
-        *("sessions", "ref", "WHERE t.owner IS NOT NULL", "t.owner", "t.id"),
-        {"title": ("title", text)},
+        EXECUTIONS,
+        EXECUTION_AGAIN,
+        (("input", blob), ("output", blob), ("error", text)),
     ),
-    Table(
-        *("session_texts", "session", OF_SESSION, "s.owner", "s.id"),
-        {
-            "system_prompt": ("system_prompt", text),
-            "metadata": ("metadata", mapping),
-            "system": ("system", blob),
-            "tools": ("tools", blob),
-        },
-    ),
-    Table(
-        *("tool_executions", "ref", OF_SESSION, "s.owner", "s.id || ':' || t.id"),
-        {
-            "input_params": ("input", blob),
-            "output": ("output", blob),
-            "error_message": ("error", text),
-        },
-    ),
-    Table(*("replies", "run", OF_RUN, "r.owner", "r.id"), {"reply": ("reply", blob)}),
-    Table(*("parked", "run", OF_RUN, "r.owner", "r.id"), {"state": ("state", frames)}),
-    Table(
-        *("audit", "number", "WHERE 1", "t.owner", "t.call_id"),
-        {"arguments": ("arguments", blob)},
-    ),
-    Table(
-        *("events", "key", "JOIN runs r ON r.ref = t.key >> 30 WHERE 1", "r.id"),
-        f"t.first || '-' || (t.key & {LAST_EVENT})",
-        {"frames": ("events", frames)},
-    ),
+    Table(REPLIES, REPLY_AGAIN, (("reply", blob),)),
+    Table(PARKED, PARKED_AGAIN, (("state", frames),)),
+    Table(AUDIT, AUDIT_AGAIN, (("arguments", blob),)),
+    Table(EVENTS, EVENTS_AGAIN, (("events", frames),)),
 )
 ASKED = "SELECT ref, owner, id, approvals FROM runs WHERE approvals IS NOT NULL AND ref > ? ORDER BY ref LIMIT ?"
 
@@ -134,22 +164,15 @@ def _through(connection: sqlite3.Connection, some: Callable[[int], tuple[int, in
 def _some(
     connection: sqlite3.Connection, sealer: Sealer, table: Table, at: int
 ) -> tuple[int, int | None]:
-    names = ", ".join(f"t.{column}" for column in table.columns)
-    found = connection.execute(
-        f"SELECT t.{table.key}, {table.owner}, {table.named}, {names} FROM {table.name} t "  # noqa: S608  # ours alone
-        f"{table.source} AND t.{table.key} > ? ORDER BY t.{table.key} LIMIT ?",
-        (at, AT_ONCE),
-    ).fetchall()
-    sets = ", ".join(f"{column} = ?" for column in table.columns)
+    found = connection.execute(table.read, (at, AT_ONCE)).fetchall()
     changed = 0
     for key, owner, name, *held in found:
         new = [
             value if value is None else again(sealer, value, where(kind, owner, name))
-            for value, (kind, again) in zip(held, table.columns.values(), strict=True)
+            for value, (kind, again) in zip(held, table.columns, strict=True)
         ]
         if new != held:
-            statement = f"UPDATE {table.name} SET {sets} WHERE {table.key} = ?"  # noqa: S608
-            connection.execute(statement, (*new, key))
+            connection.execute(table.write, (*new, key))
             changed += 1
     return changed, found[-1][0] if len(found) == AT_ONCE else None
 

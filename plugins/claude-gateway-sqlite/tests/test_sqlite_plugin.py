@@ -99,7 +99,8 @@ async def test_a_database_that_cannot_be_used_stops_the_start_in_one_sentence(
     tmp_path: Path,
 ) -> None:
     data = tmp_path / "data"
-    data.mkdir()
+    data.mkdir(mode=0o700)
+    (data / "gateway.db").touch(mode=0o600)
     with closing(sqlite3.connect(data / "gateway.db")) as db:
         db.execute("PRAGMA user_version = 99")
         db.execute("PRAGMA application_id = 1128757041")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import claude_gateway_sqlite
 import pytest
+from claude_gateway_sqlite import keyring
 from claude_gateway_sqlite.copies import MARK
 from claude_gateway_sqlite.opening import for_writing
 from claude_gateway_sqlite.store import open_store
@@ -85,6 +86,9 @@ WHOLE = {
     "copies.NOTED",
     "copies.FORGET",
     "copies.IS_MARKED",
+    "keyring.IS_THERE",
+    "keyring.USED",
+    "keyring.USE_ONLY",
     "keys.COUNT",
     "keys.LIST",
     "sessions.ACTIVE",
@@ -111,6 +115,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
     asyncio.run(made())
     with closing(for_writing(folder / "gateway.db", "full")) as connection:
         connection.execute(MARK)
+        connection.execute(keyring.TABLE)
         yield connection
 
 
@@ -169,6 +174,15 @@ FOR_NOBODY = {
     "pruning.RUN_OF",
     "pruning.DELETE_RUN",
     "pruning.DELETE_SESSION",
+    "resealing.AUDIT",
+    "resealing.AUDIT_AGAIN",
+    "resealing.EVENTS",
+    "resealing.EXECUTIONS",
+    "resealing.MESSAGES",
+    "resealing.PARKED",
+    "resealing.REPLIES",
+    "resealing.SESSION_AGAIN",
+    "resealing.TEXTS",
     "runs.GOING_ON",
     "search.STATE",
     "sessions.ACTIVE",
