@@ -76,7 +76,9 @@ async def test_a_disk_that_fills_up(small_disk: Path, tmp_path: Path) -> None:
     async with GatewayProcess(env) as gateway:
         assert "MB free in the data folder" in await becomes(gateway, "disk_space", ok=True)
         ballast = fill(small_disk)
-        assert await becomes(gateway, "disk_space", ok=False) == "0 MB free in the data folder"
+        left = await becomes(gateway, "disk_space", ok=False)
+        # The database gives back a little when it moves its log into its file.
+        assert left in [f"{size} MB free in the data folder" for size in range(8)]
         ballast.unlink()
         await becomes(gateway, "disk_space", ok=True)
 
