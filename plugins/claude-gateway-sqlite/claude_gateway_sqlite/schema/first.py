@@ -1,25 +1,6 @@
-"""The tables, as numbered steps from an empty file to today's.
-
-A row of `sessions` whose `owner` is NULL was deleted: nobody finds it any more, and what hangs on it
-goes bit by bit. Rows that change in every turn are kept short; what is long and seldom changes is in
-a table beside them. Numbers of rows are never given twice where something outlives its row.
-
-`events.key` is the run's `ref` and the number of the last event, `(ref << 30) | last`, and a row of
-`search` is called after its message, or after minus its session for a title: both are then found by
-their key alone, with no second index to keep. Times are seconds since 1970, costs are whole numbers
-of 1e-12 dollars, NULL where nobody knows.
-"""
+"""The first step of the schema: projects, sessions, runs and their events."""
 
 from __future__ import annotations
-
-from claude_gateway_sqlite.key_schema import V5
-from claude_gateway_sqlite.usage_schema import V6
-
-# Written into the file by its first step, so that it is not mistaken for another program's.
-APPLICATION = 1_128_757_041
-
-EVENT_BITS = 30
-LAST_EVENT = (1 << EVENT_BITS) - 1
 
 V1 = """
 CREATE TABLE projects(
@@ -221,80 +202,3 @@ WHERE r.session IS NULL OR s.owner = r.owner;
 PRAGMA application_id = 1128757041;
 PRAGMA user_version = 1;
 """
-
-V2 = """
-CREATE TABLE pins(
-    ref INTEGER PRIMARY KEY,
-    server TEXT NOT NULL,
-    tool TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    said BLOB NOT NULL,
-    pinned_at REAL NOT NULL,
-    UNIQUE(server, tool)
-) STRICT;
-
-PRAGMA user_version = 2;
-"""
-
-V3 = """
-CREATE TABLE audit(
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL,
-    at REAL NOT NULL,
-    server TEXT NOT NULL,
-    tool TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    duration_ms INTEGER NOT NULL,
-    digest TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    call_id TEXT NOT NULL,
-    session_id TEXT,
-    run_id TEXT,
-    project_id TEXT NOT NULL,
-    arguments BLOB
-) STRICT;
-CREATE INDEX audit_by_owner ON audit(owner, at);
-CREATE INDEX audit_by_time ON audit(at);
-
-PRAGMA user_version = 3;
-"""
-
-V4 = """
-ALTER TABLE runs ADD COLUMN approvals TEXT;
-ALTER TABLE session_texts ADD COLUMN approvals TEXT;
-
-CREATE TABLE parked(
-    run INTEGER PRIMARY KEY REFERENCES runs,
-    state BLOB NOT NULL
-) STRICT;
-
-DROP VIEW whole_sessions;
-CREATE VIEW whole_sessions AS
-SELECT s.ref, s.owner, s.id, s.project_id, s.model, s.title, s.status, s.parent_id, s.created_at,
-    s.updated_at, s.total_tokens, s.total_cost, s.unpriced_runs, s.message_count, s.last_number,
-    s.context_tokens, s.thinking_after, s.audit_log, t.system_prompt, t.metadata, t.enabled_tools,
-    t.enabled_servers, t.system, t.tools, t.approvals
-FROM sessions s JOIN session_texts t ON t.session = s.ref;
-
-DROP VIEW whole_runs;
-CREATE VIEW whole_runs AS
-SELECT r.ref, r.owner, r.id, s.id AS session_id, r.project_id, r.dialect, r.model, r.created_at,
-    r.request_id, r.instance, r.stream, r.on_disconnect, r.status, r.ended_at, r.served_model,
-    r.stop_reason, r.error_code, r.error_message, r.cost, r.headers, r.retries,
-    coalesce(e.usage, r.usage) AS usage, coalesce(e.key & 1073741823, r.last_event) AS last_event,
-    r.session, r.approvals
-FROM runs r LEFT JOIN sessions s ON s.ref = r.session
-LEFT JOIN events e ON e.key = CASE WHEN r.ended_at IS NULL THEN (
-    SELECT max(key) FROM events WHERE key > r.ref << 30 AND key < (r.ref + 1) << 30
-) END
-WHERE r.session IS NULL OR s.owner = r.owner;
-
-PRAGMA user_version = 4;
-"""
-
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6)
-
-
-def statements(script: str) -> list[str]:
-    """Split a script into its statements; none of them has a semicolon of its own."""
-    return [statement for part in script.split(";\n") if (statement := part.strip())]
