@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,20 +21,22 @@ from claude_gateway import (
 )
 from claude_gateway_sqlite.commands import DATABASE, backup, encrypt_content, restore
 
+if TYPE_CHECKING:
+    from claude_gateway_sqlite.opening import Synchronous
+
 SECTION = "SQLite store"
 
 # Seconds: a large database of an earlier version is copied before it is changed.
 PATIENCE = 3600.0
 
 
-def synchronous(raw: str) -> Literal["full", "normal"]:
+def synchronous(raw: str) -> Synchronous:
     """How sure a write must be before it is done."""
+    known: dict[str, Synchronous] = {"answers": "answers", "full": "full", "normal": "normal"}
     word = raw.strip().lower()
-    if word == "full":
-        return "full"
-    if word == "normal":
-        return "normal"
-    raise ValueError(f"wants full or normal, not {raw!r}")
+    if word not in known:
+        raise ValueError(f"wants answers, full or normal, not {raw!r}")
+    return known[word]
 
 
 def yes_or_no(raw: str) -> bool:
@@ -47,12 +49,13 @@ def yes_or_no(raw: str) -> bool:
     return known[word]
 
 
-SQLITE_SYNCHRONOUS: Setting[Literal["full", "normal"]] = Setting(
+SQLITE_SYNCHRONOUS: Setting[Synchronous] = Setting(
     "SQLITE_SYNCHRONOUS",
     synchronous,
-    "full",
-    "full: what was answered is on the disk, also when the power fails. normal: fewer waits for the "
-    "disk; a crash of the gateway loses nothing, one of the machine may lose the last turns.",
+    "answers",
+    "What waits for the disk; a crash of the gateway alone never loses anything. answers: an answer is on "
+    "the disk before its end is shown, a question soon after the model was asked. full: a question before "
+    "that. normal: nothing waits; when the power fails, the last turns may be lost.",
     SECTION,
 )
 ENCRYPT_CONTENT = Setting(

@@ -7,6 +7,9 @@ from typing import NamedTuple, TypeAlias
 
 from claude_gateway import NotFound
 
+# What a commit waits for: the disk, or that the operating system has it. A script, because sqlite3
+# keeps statements, and SQLite does this one when it reads it, once.
+WAITS = {True: "PRAGMA synchronous = FULL", False: "PRAGMA synchronous = NORMAL"}
 # Sessions that are known, and bytes of their texts.
 MOST_KNOWN, MOST_TEXT = 10_000, 8 << 20
 
@@ -28,10 +31,21 @@ class Desk:
     """What a change works with: a cursor inside a transaction, and what saves look-ups.
 
     `live` are runs that go on, by id; `refs` are rows of sessions, by owner and id, which may be
-    gone. `last_run` is the highest number that a run has had, None when it is not known.
+    gone. `last_run` is the highest number that a run has had, None when it is not known. `owed` is
+    whether something was committed that the disk need not have yet.
     """
 
-    __slots__ = ("_connection", "_size", "_texts", "cur", "last_run", "live", "refs")
+    __slots__ = (
+        "_connection",
+        "_size",
+        "_sure",
+        "_texts",
+        "cur",
+        "last_run",
+        "live",
+        "owed",
+        "refs",
+    )
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -39,6 +53,8 @@ class Desk:
         self.live: dict[str, Going] = {}
         self.refs: dict[tuple[str, str], int] = {}
         self.last_run: int | None = None
+        self.owed = False
+        self._sure = True
         self._texts: dict[int, Texts] = {}
         self._size = 0
 
@@ -84,13 +100,20 @@ class Desk:
         self._texts.clear()
         self._size = 0
 
-    def begin(self) -> None:
-        """Begin a transaction, and with it a time in which nobody else writes."""
+    def begin(self, *, sure: bool = True) -> None:
+        """Begin a transaction, and with it a time in which nobody else writes.
+
+        One that is not `sure` is safe from a crash of this process only, until a sure one follows.
+        """
+        if sure is not self._sure:
+            self._connection.executescript(WAITS[sure])
+            self._sure = sure
         self.cur.execute("BEGIN IMMEDIATE")
         self.last_run = None
 
     def commit(self) -> None:
         self.cur.execute("COMMIT")
+        self.owed = not self._sure
 
     def undo(self) -> None:
         """Forget what may not be true after all, and end the transaction if there is one."""

@@ -12,7 +12,10 @@ ENOUGH = 300
 
 
 class House:
-    """Indexes what is new, takes away what was deleted, and keeps the write-ahead log short."""
+    """Indexes what is new, takes away what was deleted, and keeps the write-ahead log short.
+
+    To work the log into the file is also what puts on the disk what did not wait for it.
+    """
 
     def __init__(self, *, searchable: bool = True) -> None:
         """What is not `searchable` is not indexed."""
@@ -34,7 +37,8 @@ class House:
             more = purge_some(desk, deleted[0]) or more
             desk.commit()
             more = more or desk.cur.execute(DELETED).fetchone() is not None
-        if not more and desk.changed() - self._tidied > ENOUGH:
+        if not more and (desk.owed or desk.changed() - self._tidied > ENOUGH):
             desk.cur.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._tidied = desk.changed()
+            desk.owed = False
         return more

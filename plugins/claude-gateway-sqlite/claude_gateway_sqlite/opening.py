@@ -18,9 +18,10 @@ from claude_gateway_sqlite.readers import BUSY_SECONDS, address
 from claude_gateway_sqlite.schema import APPLICATION, MIGRATIONS, statements
 from claude_gateway_sqlite.troubles import at_the_start, code_of
 
-Synchronous: TypeAlias = Literal["full", "normal"]
+Synchronous: TypeAlias = Literal["answers", "full", "normal"]
 
 SYNCHRONOUS: dict[Synchronous, str] = {
+    "answers": "PRAGMA synchronous = FULL",
     "full": "PRAGMA synchronous = FULL",
     "normal": "PRAGMA synchronous = NORMAL",
 }

@@ -187,7 +187,7 @@ class SealedStore(SqliteStore):
 
 @asynccontextmanager
 async def open_sealed(
-    folder: Path, sealer: Sealer, synchronous: Synchronous = "full"
+    folder: Path, sealer: Sealer, synchronous: Synchronous = "answers"
 ) -> AsyncGenerator[SealedStore]:
     """Open the database in a folder, with all that is said sealed. Raises PluginError."""
     async with open_as(SealedStore, folder, synchronous, sealer) as store:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from claude_gateway import StoreFigures
+from claude_gateway_sqlite import turns
 from claude_gateway_sqlite.audit import Audit
 from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
@@ -70,7 +71,7 @@ class SqliteStore(
 
 @asynccontextmanager
 async def open_store(
-    folder: Path, synchronous: Synchronous = "full"
+    folder: Path, synchronous: Synchronous = "answers"
 ) -> AsyncGenerator[SqliteStore]:
     """Open the database in a folder. Raises PluginError when it cannot be used."""
     async with open_as(SqliteStore, folder, synchronous) as store:
@@ -91,7 +92,8 @@ async def open_as(
         async with prepared(file):
             await asyncio.to_thread(prepare, file, sealer)
             connection = await asyncio.to_thread(for_writing, file, synchronous)
-        writer = Writer(connection, House(searchable=sealer is None))
+        hurried = (turns.begin,) if synchronous == "answers" else ()
+        writer = Writer(connection, House(searchable=sealer is None), hurried)
         try:
             async with Readers.opened(file) as readers:
                 yield kind(file, writer, readers, instances)

@@ -14,7 +14,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -39,7 +39,7 @@ MOST_TOGETHER = 256
 CROWD, TO_JOIN = 8, 0.004
 # Seconds without a write after which the thread looks after the house, and those after which it
 # does so anyway.
-IDLE, AT_LEAST_EVERY = 0.2, 1.0
+IDLE, AT_LEAST_EVERY = 0.2, 5.0
 
 
 class Housekeeping(Protocol):
@@ -56,12 +56,21 @@ class Writer:
     `figures` count transactions and the changes in them.
     """
 
-    def __init__(self, connection: sqlite3.Connection, housekeeping: Housekeeping) -> None:
-        """The connection must be in autocommit mode, and nobody else may use it."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        housekeeping: Housekeeping,
+        hurried: Collection[Callable[[Desk, Any], object]] = (),
+    ) -> None:
+        """The connection must be in autocommit mode, and nobody else may use it.
+
+        `hurried` changes do not wait for the disk when they are alone, or among themselves.
+        """
         self.figures = Figures()
         self._connection = connection
         self._desk = Desk(connection)
         self._housekeeping = housekeeping
+        self._hurried = hurried
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -113,7 +122,7 @@ class Writer:
     def _written(self, batch: Sequence[Job]) -> list[Outcome]:
         began = time.perf_counter()
         try:
-            self._desk.begin()
+            self._desk.begin(sure=any(change not in self._hurried for _, change, _ in batch))
         except sqlite3.Error as exc:
             return [(job[0], None, self._error(exc)) for job in batch]
         try:

@@ -80,7 +80,7 @@ async def with_a_session_there(folder: Path) -> None:
 
 
 async def test_a_write_waits_for_the_disk_unless_told_otherwise(tmp_path: Path) -> None:
-    for synchronous, level in (("full", 2), ("normal", 1)):
+    for synchronous, level in (("answers", 2), ("full", 2), ("normal", 1)):
         private(tmp_path / synchronous / "gateway.db")
         async with prepared(tmp_path / synchronous / "gateway.db"):
             pass

@@ -33,10 +33,14 @@ async def test_the_store_is_opened_in_the_data_folder(tmp_path: Path) -> None:
     assert (tmp_path / "gateway.db").exists()
 
 
-@pytest.mark.parametrize(("raw", "value"), [("full", "full"), ("NORMAL", "normal")])
+@pytest.mark.parametrize(
+    ("raw", "value"), [("answers", "answers"), ("full", "full"), ("NORMAL", "normal")]
+)
 def test_how_long_a_write_waits_is_a_setting(tmp_path: Path, raw: str, value: str) -> None:
     assert settings(tmp_path, SQLITE_SYNCHRONOUS=raw)[SQLITE_SYNCHRONOUS] == value
-    with pytest.raises(Exception, match="SQLITE_SYNCHRONOUS: wants full or normal, not 'off'"):
+    with pytest.raises(
+        Exception, match="SQLITE_SYNCHRONOUS: wants answers, full or normal, not 'off'"
+    ):
         settings(tmp_path, SQLITE_SYNCHRONOUS="off")
 
 
