@@ -9,7 +9,7 @@ from claude_gateway import NotFound
 
 # What a commit waits for: the disk, or that the operating system has it. A script, because sqlite3
 # keeps statements, and SQLite does this one when it reads it, once.
-WAITS = {True: "PRAGMA synchronous = FULL", False: "PRAGMA synchronous = NORMAL"}
+WAIT, DO_NOT_WAIT = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 # Sessions that are known, and bytes of their texts.
 MOST_KNOWN, MOST_TEXT = 10_000, 8 << 20
 
@@ -106,7 +106,10 @@ class Desk:
         One that is not `sure` is safe from a crash of this process only, until a sure one follows.
         """
         if sure is not self._sure:
-            self._connection.executescript(WAITS[sure])
+            if sure:
+                self._connection.executescript(WAIT)
+            else:
+                self._connection.executescript(DO_NOT_WAIT)
             self._sure = sure
         self.cur.execute("BEGIN IMMEDIATE")
         self.last_run = None
