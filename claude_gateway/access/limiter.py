@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from claude_gateway.access.windows import Window
@@ -30,12 +31,16 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What was decided: a refusal, or leave; and where the caller stands now."""
+    """What was decided: a refusal, or leave; and where the caller stands now.
+
+    `withdraw` takes back what was counted, for a request that is counted elsewhere; None when nothing was.
+    """
 
     requests: Quota | None = None
     tokens: Quota | None = None
     permit: Permit | None = None
     refusal: RateLimited | None = None
+    withdraw: Callable[[], None] | None = None
 
 
 class Limiter(Protocol):
@@ -150,7 +155,16 @@ class LocalLimiter:
             if party.limits.rpm is not None:
                 party.use.requests.add(1, now)
         permit = None if turn is None else _Permit(parties, turn, now, self._clock)
-        return Admission(*_quotas(parties, now), permit=permit)
+        withdraw = partial(self._withdraw, parties, now, permit)
+        return Admission(*_quotas(parties, now), permit=permit, withdraw=withdraw)
+
+    def _withdraw(self, parties: list[_Party], then: float, permit: Permit | None) -> None:
+        now = self._clock()
+        for party in parties:
+            if party.limits.rpm is not None:
+                party.use.requests.correct(-1, then, now)
+        if permit is not None:
+            permit.over(0)
 
     def _parties(self, who: Principal) -> Iterator[_Party]:
         if who.limits is not UNLIMITED:

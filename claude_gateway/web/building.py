@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from claude_gateway.access import places
 from claude_gateway.access.door import Door, Rules
 from claude_gateway.access.issued import IssuedKeys
+from claude_gateway.access.limiter import Limiter
 from claude_gateway.access.reach import Reach
 from claude_gateway.access.throttle import Throttle
 from claude_gateway.conversations.toolboxes import toolbox_of
@@ -48,11 +49,12 @@ from claude_gateway.web.edge import Edge
 from claude_gateway.web.fetching import Fetcher
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.health_board import HealthBoard
-from claude_gateway.web.limits import limiter_of, places_of
+from claude_gateway.web.limits import limiter_of, places_of, share_of
 from claude_gateway.web.mcp_server.sessions import Sessions
 from claude_gateway.web.parking import revived
 from claude_gateway.web.pulse import Pulse
 from claude_gateway.web.session_count import SessionCount
+from claude_gateway.web.shared_limits import SharedLimiter
 from claude_gateway.web.standing import standing
 
 if TYPE_CHECKING:
@@ -103,12 +105,17 @@ def build_gateway(
         till=till,
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, price),
-        limiter=limiter_of(settings),
+        limiter=_limiter(settings, siblings),
         places=queue,
     )
     _at_home(gateway, siblings)
     tell(hearing.looking, partial(standing, gateway, breakers))
     return gateway
+
+
+def _limiter(settings: Settings, siblings: Siblings | None) -> Limiter:
+    local = limiter_of(settings)
+    return local if siblings is None else SharedLimiter(local, siblings)
 
 
 def _toolbox(
@@ -185,7 +192,7 @@ def _health(
 
 def _throttle(settings: Settings) -> Throttle:
     most, window = peer_settings.WRONG_KEYS, peer_settings.WRONG_KEYS_SECONDS
-    return Throttle(settings[most], settings[window])
+    return Throttle(share_of(settings[most], settings), settings[window])
 
 
 def _runs(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from claude_gateway.access.limiter import Limiter, LocalLimiter
+from claude_gateway.access.limiter import LocalLimiter
 from claude_gateway.defaults import limit_settings as names
 from claude_gateway.engine.places import Places
 from claude_gateway.settings import Settings
 from claude_gateway.types.principals import UNLIMITED, Limits
 
 
-def limiter_of(settings: Settings) -> Limiter:
+def limiter_of(settings: Settings) -> LocalLimiter:
     """Return who counts what each caller uses."""
     figures = (settings[names.USER_RPM], settings[names.USER_TPM], settings[names.USER_CONCURRENT])
     rpm, tpm, most = (figure or None for figure in figures)
@@ -19,5 +19,10 @@ def limiter_of(settings: Settings) -> Limiter:
 
 def places_of(settings: Settings) -> Places | None:
     """Return the places for turns; None where there are as many as anybody wants."""
-    most = settings[names.MAX_CONCURRENT]
-    return Places(most, settings[names.MAX_WAITING]) if most else None
+    most, waiting = settings[names.MAX_CONCURRENT], settings[names.MAX_WAITING]
+    return Places(share_of(most, settings), share_of(waiting, settings)) if most else None
+
+
+def share_of(most: int, settings: Settings) -> int:
+    """Return what one worker may have of what all together may."""
+    return -(-most // settings.workers)

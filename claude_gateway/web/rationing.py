@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from claude_gateway.access.limiter import Admission, Quota
 from claude_gateway.types.permits import Permit
 from claude_gateway.web.gateway import GATEWAY, PERMIT, PRINCIPAL, RUN, RouteRule
+from claude_gateway.web.siblings import Elsewhere
 
 BYTES_A_TOKEN = 4
 NAMES = tuple(
@@ -28,13 +29,17 @@ async def rationed(request: web.Request, handler: Handler, rule: RouteRule) -> w
     request[QUOTAS] = admission
     if admission.refusal is not None:
         raise admission.refusal
-    if admission.permit is None:
-        return await handler(request)
-    request[PERMIT] = admission.permit
+    if admission.permit is not None:
+        request[PERMIT] = admission.permit
     try:
         return await handler(request)
+    except Elsewhere:  # the worker that answers counts it
+        if admission.withdraw is not None:
+            admission.withdraw()
+        raise
     finally:
-        _used(request, admission.permit)
+        if admission.permit is not None:
+            _used(request, admission.permit)
 
 
 def _used(request: web.Request, permit: Permit) -> None:

@@ -7,8 +7,8 @@ import gc
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,7 @@ from claude_gateway.web.background import at_work
 from claude_gateway.web.building import build_gateway
 from claude_gateway.web.connection import Connection
 from claude_gateway.web.gateway import Gateway
+from claude_gateway.web.shared_limits import SharedLimiter
 from claude_gateway.web.siblings import Siblings, Worker
 from claude_gateway.web.sockets import BACKLOG
 
@@ -78,7 +79,7 @@ async def serve(
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(at_work(gateway))
         if siblings is not None:
-            await stack.enter_async_context(siblings.reaching())
+            await stack.enter_async_context(_among(siblings, gateway))
         certificate = await stack.enter_async_context(tls.opened(settings))
         opened = await _open(doors, runner, settings, certificate)
         _quiet_collector()
@@ -89,6 +90,17 @@ async def serve(
         if runner.server is not None:  # connections without a request go, the others after theirs
             runner.server.pre_shutdown()
         await drain(gateway, settings[names.SHUTDOWN_TIMEOUT])
+
+
+@asynccontextmanager
+async def _among(siblings: Siblings, gateway: Gateway) -> AsyncGenerator[None]:
+    """Reach the other workers, and count with them, until left."""
+    async with siblings.reaching():
+        if not isinstance(gateway.limiter, SharedLimiter):
+            yield
+            return
+        async with gateway.limiter.shared():
+            yield
 
 
 def _told_to_stop() -> asyncio.Event:
