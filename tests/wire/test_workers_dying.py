@@ -60,7 +60,8 @@ async def test_there_is_one_banner_and_a_folder_that_is_closed_to_others(
         assert "  workers    3\n" in gateway.stdout
         (folder,) = tmp_path.glob("claude-gateway-*")
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert sorted(path.name for path in folder.iterdir()) == ["0", "1", "2"]
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["0", "0-limits", "1", "1-limits", "2", "2-limits"]
         assert await gateway.stop() == 0
         assert not folder.exists()
 
