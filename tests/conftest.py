@@ -41,6 +41,7 @@ from claude_gateway.web.access_log import AccessLog
 from claude_gateway.web.app import ROUTES, Route, create_app
 from claude_gateway.web.building import build_gateway
 from claude_gateway.web.gateway import Gateway
+from claude_gateway.web.passage import server_of
 
 
 class Site:
@@ -232,11 +233,8 @@ async def _serving(
             open_registry(plugins, settings, store=settings[GATEWAY_STORE])
         )
         gateway = build_gateway(settings, registry, AccessLog(kept, bool))
-        runner = web.AppRunner(
-            create_app(gateway, registry.routes, routes),
-            handler_cancellation=True,
-            shutdown_timeout=0.1,
-        )
+        app = create_app(gateway, registry.routes, routes)
+        runner = web.ServerRunner(server_of(app), shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(gateway.pulse.running())

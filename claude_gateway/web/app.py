@@ -34,17 +34,13 @@ from claude_gateway.web import (
     tool_fanout,
     usage,
 )
-from claude_gateway.web.cors import cors_headers
-from claude_gateway.web.gateway import GATEWAY, GUARDED, REQUEST_ID, Gateway, RouteRule
-from claude_gateway.web.guard import guard, refuse_expectation
+from claude_gateway.web.gateway import GATEWAY, GUARDED, Gateway, RouteRule
+from claude_gateway.web.guard import refuse_expectation
 from claude_gateway.web.hsts import promising
 from claude_gateway.web.mcp_server import endpoint as mcp_server
 from claude_gateway.web.peers import TRUSTED
-from claude_gateway.web.rationing import quota_headers
 from claude_gateway.web.sharing import together
-from claude_gateway.web.timing import HEADER as SERVER_TIMING
-from claude_gateway.web.timing import server_timing
-from claude_gateway.web.trail import trail
+from claude_gateway.web.signing import SIGNS, sign
 
 METHOD = re.compile("[A-Z]+")
 PUBLIC = RouteRule(public=True)
@@ -150,10 +146,9 @@ def create_app(
 ) -> web.Application:
     """Build the app around a gateway whose parts are open; `more` are routes of plugins'.
 
-    Raises PluginError for one that is taken, or that is no route.
+    It holds what `passage.server_of` serves. Raises PluginError for one that is taken, or that is no route.
     """
-    # Bodies are bounded in read_json_body, which knows our envelope; this is only the net below.
-    app = web.Application(middlewares=[guard], client_max_size=64 * 2**20)
+    app = web.Application()
     app[GATEWAY] = gateway
     app[TRUSTED] = gateway.settings[TRUSTED_PROXIES]
     for route in (*routes, *with_rules(more, routes)):
@@ -162,9 +157,8 @@ def create_app(
         for method in methods:
             added = resource.add_route(method, route.handler, expect_handler=refuse_expectation)
             gateway.rules[added] = route.rule
-    app.on_response_prepare.append(_sign)
-    if gateway.settings.given(TLS_CERT):
-        app.on_response_prepare.append(promising(gateway.settings[HSTS]))
+    promises = (promising(gateway.settings[HSTS]),) if gateway.settings.given(TLS_CERT) else ()
+    app[SIGNS] = (sign, *promises)
     return app
 
 
@@ -197,25 +191,3 @@ def _scopes(route: PluginRoute) -> tuple[Scope, ...]:
 def _shape(path: str) -> str:
     """Return a path without the names of its variables."""
     return re.sub(r"\{[^}]*\}", "{}", path)
-
-
-async def _sign(request: web.Request, response: web.StreamResponse) -> None:
-    """Put on every answer what every answer has."""
-    headers = response.headers
-    headers["x-request-id"] = headers["request-id"] = _named(request)
-    headers["Server"] = about.NAME
-    headers["X-Content-Type-Options"] = "nosniff"
-    for name, value in (*trail(request), *quota_headers(request)):
-        headers[name] = value
-    if (timing := server_timing(request)) is not None:
-        headers[SERVER_TIMING] = timing
-    for name, value in cors_headers(request, request.app[GATEWAY].cors_origins):
-        also = headers.get(name) if name == "Vary" else None
-        headers[name] = f"{also}, {value}" if also else value
-
-
-def _named(request: web.Request) -> str:
-    """Return the request's id; what is answered before the guard has none yet."""
-    name = request.get(REQUEST_ID) or request.app[GATEWAY].ids.request()
-    request[REQUEST_ID] = name
-    return name

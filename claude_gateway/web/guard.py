@@ -55,9 +55,8 @@ SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 CLIENT_CLOSED = 499
 
 
-@web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Pass a request through all steps; one middleware, because each costs every request."""
+    """Pass a request through all steps, before its handler and behind it."""
     gateway = request.app[GATEWAY]
     asked = request.headers.get("x-request-id")
     name = asked if asked and SANE_ID.fullmatch(asked) else gateway.ids.request()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from claude_gateway.access.places import host_name, is_loopback_name
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from claude_gateway.web.signing import Sign
 
 HEADER = "Strict-Transport-Security"
 
 
-def promising(seconds: int) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+def promising(seconds: int) -> Sign:
     """Return what puts the header on an answer.
 
     A browser keeps it for a name with all its ports, so loopback names never have it: other
@@ -19,7 +22,7 @@ def promising(seconds: int) -> Callable[[web.Request, web.StreamResponse], Await
     """
     value = f"max-age={seconds}"
 
-    async def promise(request: web.Request, response: web.StreamResponse) -> None:
+    def promise(request: web.Request, response: web.StreamResponse) -> None:
         name = host_name(request.headers.get("Host", ""))
         if name is not None and not is_loopback_name(name):
             response.headers[HEADER] = value

@@ -25,6 +25,7 @@ from claude_gateway.web.background import at_work
 from claude_gateway.web.building import build_gateway
 from claude_gateway.web.connection import Connection
 from claude_gateway.web.gateway import Gateway
+from claude_gateway.web.passage import server_of
 from claude_gateway.web.shared_limits import SharedLimiter
 from claude_gateway.web.siblings import Siblings, Worker
 from claude_gateway.web.sockets import BACKLOG
@@ -71,10 +72,8 @@ async def serve(
         )
         siblings = Siblings(doors.worker) if doors.worker is not None else None
         gateway = build_gateway(settings, registry, access_log, siblings)
-        # handler_cancellation: a client that leaves must stop the paid stream behind it at once.
-        runner = web.AppRunner(
-            create_app(gateway, registry.routes), handler_cancellation=True, shutdown_timeout=1
-        )
+        app = create_app(gateway, registry.routes)
+        runner = web.ServerRunner(server_of(app), shutdown_timeout=1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await stack.enter_async_context(at_work(gateway))
@@ -111,7 +110,7 @@ def _told_to_stop() -> asyncio.Event:
 
 
 async def _open(
-    doors: Doors, runner: web.AppRunner, settings: Settings, certificate: SSLContext | None
+    doors: Doors, runner: web.ServerRunner, settings: Settings, certificate: SSLContext | None
 ) -> Open:
     """Let requests in."""
     loop, worker, private = asyncio.get_running_loop(), doors.worker, None
@@ -154,7 +153,7 @@ def _live(gateway: Gateway) -> list[asyncio.Task[object]]:
 
 
 def _connections(
-    runner: web.AppRunner, settings: Settings, *, private: bool = False
+    runner: web.ServerRunner, settings: Settings, *, private: bool = False
 ) -> Callable[[], Connection]:
     loop = asyncio.get_running_loop()
     patience, origins = settings[names.HEADER_TIMEOUT], settings[names.CORS_ORIGINS]
