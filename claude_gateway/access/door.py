@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from claude_gateway.access import places
 from claude_gateway.access.throttle import Throttle
@@ -89,27 +90,25 @@ class Door:
         A wrong one too many from the same address is RateLimited instead. `arrival` is asked for the
         facts only when they decide something.
         """
-
-        def is_local() -> bool:
-            return self.is_local(arrival())
-
         if keys:
-            return await self._keyed(keys, arrival, is_local)
-        if self._rules.mode == "open" or (self._rules.mode == "local" and is_local()):
+            return await self._keyed(keys, arrival)
+        if self._rules.mode == "open" or (self._rules.mode == "local" and self.is_local(arrival())):
             return OWNER
         raise Unauthorized(
             "This needs an API key: send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             code="missing_api_key",
         )
 
-    async def _keyed(
-        self, keys: Sequence[str], arrival: Callable[[], Arrival], is_local: Callable[[], bool]
-    ) -> Principal:
+    async def _keyed(self, keys: Sequence[str], arrival: Callable[[], Arrival]) -> Principal:
+        """Recognise every one of the keys; the first says who it is."""
+        found: list[Principal] = []
         doubted = not self._throttle.idle and self._throttle.doubts(arrival().peer)
         try:
             if doubted and self._throttle.was_wrong(arrival().peer, keys):
                 raise _invalid()
-            found = [await self._recognise(key, is_local, doubted) for key in keys]
+            for key in keys:
+                principal = await self._recognise(key, arrival, doubted)
+                found.append(principal)
         except Unauthorized:
             too_many = self._throttle.wrong(arrival().peer, keys)
             if too_many is None:
@@ -118,15 +117,20 @@ class Door:
             return found[0]
         raise too_many
 
-    async def _recognise(self, key: str, is_local: Callable[[], bool], doubted: bool) -> Principal:
+    async def _recognise(
+        self, key: str, arrival: Callable[[], Arrival], doubted: bool
+    ) -> Principal:
         # Characters that no key has never get as far as a comparison or a look-up.
         if 0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and " " not in key:
-            credential = Credential(Secret(key), is_local, doubted=doubted)
+            credential = Credential(Secret(key), partial(self._is_local, arrival), doubted=doubted)
             for authenticator in self._authenticators:
                 principal = await authenticator.authenticate(credential)
                 if principal is not None:
                     return principal
         raise _invalid()
+
+    def _is_local(self, arrival: Callable[[], Arrival]) -> bool:
+        return self.is_local(arrival())
 
 
 def _invalid() -> Unauthorized:

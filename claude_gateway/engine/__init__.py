@@ -16,7 +16,7 @@ from functools import partial
 from claude_gateway.backends import Backend
 from claude_gateway.engine.account import account, note
 from claude_gateway.engine.between import Between, decided
-from claude_gateway.engine.booking import Booking, Round, Upstream, safely, tell_round
+from claude_gateway.engine.booking import Booking, Round, Upstream, tell_round
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.caller import Caller
 from claude_gateway.engine.calls import Asking, Begun, folded
@@ -24,6 +24,7 @@ from claude_gateway.engine.deadline import until
 from claude_gateway.engine.fallback import Alternative
 from claude_gateway.engine.followed import FollowedCaller
 from claude_gateway.engine.following import Following
+from claude_gateway.engine.hearing import Hearing, tell
 from claude_gateway.engine.joining import Joiner
 from claude_gateway.engine.pauses import PAUSES
 from claude_gateway.engine.places import Places
@@ -50,9 +51,9 @@ class Engine:
         places: Places | None = None,
     ) -> None:
         """Without `breakers` no circuit ever opens; without `places` no turn waits for others."""
-        self._observers = tuple(observers)
+        self._hearing = Hearing(observers)
         self._places = places
-        self._caller = _caller(self._observers, max_retries, breakers or Breakers())
+        self._caller = _caller(observers, max_retries, breakers or Breakers())
 
     def stream(
         self,
@@ -71,7 +72,7 @@ class Engine:
         asking = Asking(backend, request, alternatives)
         if rounds is not None and rounds.possible(request):
             return self._joined(Turn(run), Joiner(), asking, rounds)
-        book = Booking(run, self._observers, self._places)
+        book = Booking(run, self._hearing, self._places)
         return self._round(partial(self._caller.begin, asking, run), run, book)
 
     def going_on(
@@ -93,7 +94,7 @@ class Engine:
         if backend.complete is None or too_long:
             return await folded(self.stream(backend, request, run, alternatives, rounds))
         asking = Asking(backend, request, alternatives)
-        with Booking(run, self._observers, self._places) as book:
+        with Booking(run, self._hearing, self._places) as book:
             await book.place()
             if rounds is not None and rounds.possible(request):
                 return await self._concatenated(asking, run, rounds)
@@ -116,7 +117,7 @@ class Engine:
             with Upstream(run):
                 now = await begun()
                 rest = now.rest if run.deadline is None else until(now.rest, run.deadline)
-                with now.call, Round(run, self._observers):
+                with now.call, Round(run, self._hearing):
                     async with aclosing(rest):
                         self._note(run, now.head)
                         yield now.head
@@ -135,7 +136,7 @@ class Engine:
     ) -> AsyncGenerator[Sequence[Event]]:
         """Yield the batches of as many calls as it takes, as one stream. One may be behind us."""
         run = turn.run
-        with Booking(run, self._observers, self._places) as book:
+        with Booking(run, self._hearing, self._places) as book:
             await book.place()
             while True:
                 if following is not None:
@@ -179,7 +180,7 @@ class Engine:
 
     def _account(self, run: Run, answer: Answer) -> None:
         account(run, answer)
-        tell_round(run, self._observers)
+        tell_round(run, self._hearing)
 
     async def _asking(self, turn: Turn, request: ModelRequest | None) -> Asking | None:
         if request is None:
@@ -192,8 +193,7 @@ class Engine:
     def _note(self, run: Run, batch: Sequence[Event]) -> None:
         if note(run, batch):
             run.first_token = time.monotonic()
-            for observer in self._observers:
-                safely(observer.first_token, run)
+            tell(self._hearing.firsts, run)
 
 
 def _caller(observers: Sequence[Observer], max_retries: int, breakers: Breakers) -> Caller:

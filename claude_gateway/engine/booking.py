@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import ParamSpec
 
 from claude_gateway.engine.deadline import in_time
+from claude_gateway.engine.hearing import Hearing, safely, tell
 from claude_gateway.engine.places import Places
 from claude_gateway.errors import GatewayError, UpstreamError
-from claude_gateway.interfaces import Observer
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import NOTHING
-
-P = ParamSpec("P")
-
-log = logging.getLogger(__name__)
 
 
 class Booking:
@@ -26,19 +19,16 @@ class Booking:
     A connection error of a backend's would otherwise look like a client that has left.
     """
 
-    __slots__ = ("_observers", "_placed", "_places", "_run")
+    __slots__ = ("_hearing", "_placed", "_places", "_run")
 
-    def __init__(
-        self, run: Run, observers: Sequence[Observer], places: Places | None = None
-    ) -> None:
+    def __init__(self, run: Run, hearing: Hearing, places: Places | None = None) -> None:
         self._run = run
-        self._observers = observers
+        self._hearing = hearing
         self._places = places
         self._placed = False
 
     def __enter__(self) -> Booking:
-        for observer in self._observers:
-            safely(observer.run_started, self._run)
+        tell(self._hearing.beginnings, self._run)
         return self
 
     async def place(self) -> None:
@@ -61,12 +51,10 @@ class Booking:
         run.ended = time.monotonic()
         if self._placed and self._places is not None:
             self._places.release()
-        foreign = isinstance(exc, OSError | TimeoutError)
         if exc is not None:
             run.error = code_of(exc)
-        for observer in self._observers:
-            safely(observer.run_ended, run)
-        if foreign:
+        tell(self._hearing.ends, run)
+        if isinstance(exc, OSError | TimeoutError):
             raise UpstreamError(
                 f"The backend {run.served_backend or run.backend} lost its upstream ({type(exc).__name__})."
             ) from exc
@@ -93,31 +81,23 @@ class Upstream:
 class Round:
     """One stream of the model's: opened in the account, and told when it is over, well or not."""
 
-    __slots__ = ("_observers", "_run")
+    __slots__ = ("_hearing", "_run")
 
-    def __init__(self, run: Run, observers: Sequence[Observer]) -> None:
+    def __init__(self, run: Run, hearing: Hearing) -> None:
         self._run = run
-        self._observers = observers
+        self._hearing = hearing
 
     def __enter__(self) -> None:
         self._run.rounds = (*self._run.rounds, NOTHING)
 
     def __exit__(self, *_how: object) -> None:
-        tell_round(self._run, self._observers)
+        tell_round(self._run, self._hearing)
 
 
-def tell_round(run: Run, observers: Sequence[Observer]) -> None:
+def tell_round(run: Run, hearing: Hearing) -> None:
     """Tell what the last round used."""
-    for observer in observers:
-        safely(observer.round_ended, run, run.rounds[-1])
-
-
-def safely(tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Tell an observer; one that fails is logged, never fatal."""
-    try:
-        tell(*args, **kwargs)
-    except Exception:
-        log.exception("an observer failed", extra={"observer": getattr(tell, "__qualname__", "?")})
+    for hear in hearing.rounds:
+        safely(hear, run, run.rounds[-1])
 
 
 def code_of(exc: BaseException) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from claude_gateway.backends import Backend
-from claude_gateway.engine.booking import safely
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.calls import Asking, Begun, Whole, at_once, begin
 from claude_gateway.engine.deadline import in_time
 from claude_gateway.engine.fallback import answered
+from claude_gateway.engine.hearing import safely
 from claude_gateway.engine.retry import retried
 from claude_gateway.engine.thinking import bound, rejects, without_thinking
 from claude_gateway.errors import GatewayError, InvalidRequest
@@ -20,6 +20,7 @@ from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
 
 T = TypeVar("T")
+Ask: TypeAlias = Callable[[Breakers, Backend, ModelRequest], Awaitable[T]]
 
 
 class Caller:
@@ -30,16 +31,14 @@ class Caller:
         self._max_retries = max_retries
         self._breakers = breakers
         self._breakers.listen(self._breaker_changed)
-        self._begin = partial(begin, breakers)
-        self._at_once = partial(at_once, breakers)
 
     def begin(self, asking: Asking, run: Run) -> Awaitable[Begun]:
         """Begin a stream: read up to the first event that a client would see."""
-        return self._tried(self._begin, asking, run)
+        return self._tried(begin, asking, run)
 
     def at_once(self, asking: Asking, run: Run) -> Awaitable[Whole]:
         """Get an answer in one piece."""
-        return self._tried(self._at_once, asking, run)
+        return self._tried(at_once, asking, run)
 
     async def count_tokens(self, backend: Backend, request: ModelRequest, run: Run) -> Answer:
         """Count a prompt."""
@@ -56,46 +55,45 @@ class Caller:
             with breaker.call():
                 return await ask(request)
 
-        return await in_time(lambda: retried(asked, self._max_retries, run), run.deadline)
+        return await in_time(partial(retried, asked, self._max_retries, run), run.deadline)
 
-    async def _tried(
-        self, ask: Callable[[Backend, ModelRequest], Awaitable[T]], asking: Asking, run: Run
-    ) -> T:
+    def _tried(self, ask: Ask[T], asking: Asking, run: Run) -> Awaitable[T]:
         """Ask, again if need be, and others if need be, until the deadline."""
-        tried = self._trying(ask, run)
+        if asking.alternatives:
+            return self._or_others(ask, asking, run)
+        if run.deadline is None:
+            return self._of(ask, run, asking.backend, asking.request)
+        first = partial(self._of, ask, run, asking.backend, asking.request)
+        return in_time(first, run.deadline)
 
-        def first() -> Awaitable[T]:
-            return tried(asking.backend, asking.request)
-
-        if not asking.alternatives:
-            return await in_time(first, run.deadline)
+    async def _or_others(self, ask: Ask[T], asking: Asking, run: Run) -> T:
+        """Ask; when it is upstream that fails, ask others in its place."""
+        tried = partial(self._of, ask, run)
+        first = partial(tried, asking.backend, asking.request)
         answer = await in_time(
-            lambda: answered(tried, first, asking.alternatives, run), run.deadline
+            partial(answered, tried, first, asking.alternatives, run), run.deadline
         )
         if run.fallback is not None:
             for observer in self._observers:
                 safely(observer.fell_back, run)
         return answer
 
-    def _trying(
-        self, ask: Callable[[Backend, ModelRequest], Awaitable[T]], run: Run
-    ) -> Callable[[Backend, ModelRequest], Awaitable[T]]:
-        """Return what asks one backend: again if need be, and then without thinking, if need be."""
+    async def _of(self, ask: Ask[T], run: Run, backend: Backend, request: ModelRequest) -> T:
+        """Ask one backend: again if need be, and then without thinking, if need be."""
+        try:
+            return await self._again(ask, run, backend, bound(request))
+        except GatewayError as exc:
+            if not rejects(exc, request):
+                raise
+            self._retrying(run, exc)
+        run.retries += 1
+        return await self._again(ask, run, backend, without_thinking(request, run))
 
-        def again(backend: Backend, request: ModelRequest) -> Awaitable[T]:
-            return retried(lambda: ask(backend, request), self._max_retries, run, self._retrying)
-
-        async def tried(backend: Backend, request: ModelRequest) -> T:
-            try:
-                return await again(backend, bound(request))
-            except GatewayError as exc:
-                if not rejects(exc, request):
-                    raise
-                self._retrying(run, exc)
-            run.retries += 1
-            return await again(backend, without_thinking(request, run))
-
-        return tried
+    def _again(
+        self, ask: Ask[T], run: Run, backend: Backend, request: ModelRequest
+    ) -> Awaitable[T]:
+        call = partial(ask, self._breakers, backend, request)
+        return retried(call, self._max_retries, run, self._retrying)
 
     def _retrying(self, run: Run, error: GatewayError) -> None:
         for observer in self._observers:

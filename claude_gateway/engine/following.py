@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from claude_gateway.engine.booking import safely
+from claude_gateway.engine.hearing import safely
 from claude_gateway.interfaces import Followed, Follows, Observer
 from claude_gateway.types.watching import (
     RequestEnd,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from claude_gateway.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from claude_gateway.web.adapted import ADAPTED, Adapted
@@ -28,11 +28,16 @@ async def read_json_body(request: web.Request) -> bytes:
     A body of another type is refused: a foreign web page can post those without asking first.
     """
     adapted: Adapted | None = request.get(ADAPTED)
-    if adapted is None:
-        return await _read(request)
-    if adapted.given is not None:
+    if adapted is not None and adapted.given is not None:
         return adapted.given
-    return adapted.rewritten(await _read(request), request.get(PRINCIPAL))
+    _check(request)
+    content = request.content
+    # Nearly always it came with the headers.
+    at_hand = content.is_eof()
+    body = content.read_nowait(-1) if at_hand else await _collect(request, _patience(request))
+    if request.app[GATEWAY].siblings is not None:
+        request[RAW] = body  # until it is clear that it need not be passed on to another worker
+    return body if adapted is None else adapted.rewritten(body, request.get(PRINCIPAL))
 
 
 async def rest_of(request: web.Request, patience: float) -> bytes:
@@ -42,26 +47,19 @@ async def rest_of(request: web.Request, patience: float) -> bytes:
     return await _collect(request, patience)
 
 
-async def _read(request: web.Request) -> bytes:
-    """Read it; where it may have to be passed on to another worker, it is at hand until it is clear."""
-    body = await _checked(request)
-    if request.app[GATEWAY].siblings is not None:
-        request[RAW] = body
-    return body
-
-
-async def _checked(request: web.Request) -> bytes:
+def _check(request: web.Request) -> None:
     kind = request.content_type
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType("Send JSON, with the header 'Content-Type: application/json'.")
-    if request.headers.get("Content-Encoding", "identity").lower() not in ENCODINGS:
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    if encoding is not None and encoding.lower() not in ENCODINGS:
         raise UnsupportedMediaType("Send the body uncompressed, or with gzip or deflate.")
     if (request.content_length or 0) > LARGEST_BODY:
         raise _too_large()
-    content = request.content
-    if content.is_eof():  # nearly always: it came with the headers
-        return content.read_nowait(-1)
-    return await _collect(request, request.app[GATEWAY].body_timeout)
+
+
+def _patience(request: web.Request) -> float:
+    return request.app[GATEWAY].body_timeout
 
 
 async def _collect(request: web.Request, patience: float) -> bytes:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from multidict import istr
 
 from claude_gateway.access.door import Arrival
 from claude_gateway.context import CURRENT, Context
@@ -51,6 +53,7 @@ from claude_gateway.web.relay import RELAYED, relayed
 from claude_gateway.web.replies import failure
 from claude_gateway.web.siblings import Elsewhere
 
+X_REQUEST_ID, X_API_KEY = istr("x-request-id"), istr("x-api-key")
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 CLIENT_CLOSED = 499
 
@@ -58,7 +61,7 @@ CLIENT_CLOSED = 499
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Pass a request through all steps, before its handler and behind it."""
     gateway = request.app[GATEWAY]
-    asked = request.headers.get("x-request-id")
+    asked = request.headers.get(X_REQUEST_ID)
     name = asked if asked and SANE_ID.fullmatch(asked) else gateway.ids.request()
     request[REQUEST_ID] = name
     context = request[CONTEXT] = Context(name, time.monotonic())
@@ -139,19 +142,20 @@ async def _admitted(
         check_pages(request, gateway)
     if request.method == "OPTIONS":
         return web.Response(status=204)
-    if not rule.public:
-        principal = await gateway.door.admit(_keys(request), lambda: _arrival(request))
-        request[PRINCIPAL] = principal
-        context = request[CONTEXT]
-        context.principal, context.admitted = principal.id, time.monotonic()
-        profile = gateway.edge.of_key(request, principal)
-        if profile is not None:
-            return await gateway.edge.adapted(request, profile, _respond)
-        if rule.scopes and principal.scopes.isdisjoint(rule.scopes):
-            raise lacking(rule.scopes)
-    if rule.public or not gateway.limiter.concerns(request[PRINCIPAL]):
+    if rule.public:
         return await handler(request)
-    return await rationed(request, handler, rule)
+    principal = await gateway.door.admit(_keys(request), partial(_arrival, request))
+    request[PRINCIPAL] = principal
+    context = request[CONTEXT]
+    context.principal, context.admitted = principal.id, time.monotonic()
+    profile = gateway.edge.of_key(request, principal)
+    if profile is not None:
+        return await gateway.edge.adapted(request, profile, _respond)
+    if rule.scopes and principal.scopes.isdisjoint(rule.scopes):
+        raise lacking(rule.scopes)
+    if gateway.limiter.concerns(principal):
+        return await rationed(request, handler, rule)
+    return await handler(request)
 
 
 def lacking(scopes: Sequence[Scope]) -> Forbidden:
@@ -165,7 +169,7 @@ def lacking(scopes: Sequence[Scope]) -> Forbidden:
 
 def check_place(request: web.Request, gateway: Gateway) -> None:
     """Check the Host on every route, public or not."""
-    hosts = request.headers.getall("Host", ())
+    hosts = request.headers.getall(hdrs.HOST, ())
     if len(hosts) != 1:
         raise InvalidRequest("Send exactly one Host header.", code="invalid_host")
     gateway.door.check_host(hosts[0])
@@ -203,7 +207,7 @@ def _keys(request: web.Request) -> list[str]:
     """Every credential of the request; one that is empty or of another kind is a wrong one."""
     headers = request.headers
     keys: list[str] = []
-    for value in headers.getall("Authorization", ()):
+    for value in headers.getall(hdrs.AUTHORIZATION, ()):
         scheme, _, key = value.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized(
@@ -211,7 +215,10 @@ def _keys(request: web.Request) -> list[str]:
                 code="invalid_api_key",
             )
         keys.append(key.strip())
-    return [*keys, *(key for key in headers.getall("x-api-key", ()) if key not in keys)]
+    for key in headers.getall(X_API_KEY, ()):
+        if key not in keys:
+            keys.append(key)
+    return keys
 
 
 def from_http(exc: web.HTTPException, request: web.Request) -> GatewayError:

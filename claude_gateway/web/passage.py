@@ -27,7 +27,9 @@ class Incoming(web.Request):
     """A request, which knows its application without asking, and what it lacks without an exception."""
 
     ATTRS = web.Request.ATTRS | {"app"}
-    app = cast("web.Application", None)  # no property, as it is elsewhere: whoever makes one sets it
+    app = cast(
+        "web.Application", None
+    )  # no property, as it is elsewhere: whoever makes one sets it
 
     def clone(self, **changes: Any) -> Incoming:
         made = super().clone(**changes)

@@ -26,6 +26,7 @@ from claude_gateway import (
 )
 from claude_gateway.engine.account import account, note
 from claude_gateway.engine.booking import Round
+from claude_gateway.engine.hearing import Hearing
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_usage_is_cumulative_and_the_last_stop_reason_counts(run: Run) -> None:
 
 def test_every_round_is_counted_by_itself_and_the_run_is_their_sum(run: Run) -> None:
     for number in (1, 2):
-        with Round(run, []):
+        with Round(run, Hearing()):
             usage = {"input_tokens": number, "output_tokens": 1}
             note(run, [MessageStart({"model": f"m-{number}", "usage": usage})])
             note(run, [MessageDelta({"stop_reason": f"{number}"}, {"output_tokens": 5})])
