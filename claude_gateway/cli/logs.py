@@ -32,6 +32,8 @@ NOISY = ("asyncio", "aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "h
 OURS = "claude_gateway"
 # Attributes that every record has, or gets from who writes it elsewhere; what remains came with the call.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# Of the line of a request: fields with words, numbers and ids of the gateway's own.
+OWN_WORDS = frozenset({"time", "level", "event", "method", "route", "run"})
 # A line for a person begins with these.
 IN_FRONT = ("method", "route", "status")
 
@@ -152,7 +154,11 @@ def _redacted(_logger: object, _method: str, text: EventDict) -> str:
 
 
 def _request(line: EventDict) -> bytes:
-    return b"%b\n" % redacted(compact(line).decode()).encode()
+    """Write the line of a request. Only what others may have named can look like a key."""
+    for name, value in line.items():
+        if type(value) is str and name not in OWN_WORDS:
+            line[name] = redacted(value)
+    return b"%b\n" % compact(line)
 
 
 def _written(processors: Sequence[Processor], line: EventDict) -> bytes:

@@ -21,7 +21,7 @@ def added(before: object, more: object) -> dict[str, object]:
 
 def mapping(value: object) -> Mapping[str, object]:
     """Return `value` if it is a JSON object, otherwise an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if type(value) is dict or isinstance(value, Mapping) else {}
 
 
 def _both(before: object, more: object) -> object:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from claude_gateway.models.prices import WORDS, Factors
 from claude_gateway.types.models import ModelInfo, Price
@@ -20,7 +20,8 @@ from claude_gateway.types.usage import Usage
 
 TokenClass: TypeAlias = Literal["input", "cache_write_5m", "cache_write_1h", "cache_read", "output"]
 MOST_RATES = 1024  # that are kept: names of models and words in a usage may come from outside
-MILLION, ONE = Decimal(1_000_000), Decimal(1)
+CLASSES: tuple[TokenClass, ...] = get_args(TokenClass)
+MILLION, ONE, NOTHING = Decimal(1_000_000), Decimal(1), Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +82,16 @@ class Costs:
         rates = self._rates.get(key)
         if rates is None:
             by = factor(usage, self._factors)
-            rates = tuple(_rate(price, of, by) for of in classes(usage))
+            rates = tuple(_rate(price, of, by) for of in CLASSES)
             if len(self._rates) < MOST_RATES:
                 self._rates[key] = rates
-        total = Decimal(0)
-        for rate, tokens in zip(rates, classes(usage).values(), strict=True):
+        total = NOTHING
+        for rate, tokens in zip(rates, _counts(usage), strict=True):
             if tokens:
                 if rate is None:
                     return None
-                total += rate * tokens / MILLION
-        return total
+                total += rate * tokens
+        return total / MILLION
 
     def _price(self, model: ModelInfo, prompt_tokens: int) -> Price | None:
         """As `ModelInfo.price_at`, today."""
@@ -123,16 +124,15 @@ def cost(usage: Usage, price: Price | None, factor: Decimal = ONE) -> Cost:
 
 
 def classes(usage: Usage) -> dict[TokenClass, int]:
-    """Tokens by what they are paid at. What upstream does not say the cache keeps, it keeps briefly."""
+    """Tokens by what they are paid at."""
+    return dict(zip(CLASSES, _counts(usage), strict=True))
+
+
+def _counts(usage: Usage) -> tuple[int, int, int, int, int]:
+    """Tokens of each class. What upstream does not say the cache keeps, it keeps briefly."""
     hour = usage.ephemeral_1h_input_tokens
     brief = max(usage.cache_creation_input_tokens - hour, usage.ephemeral_5m_input_tokens)
-    return {
-        "input": usage.input_tokens,
-        "cache_write_5m": brief,
-        "cache_write_1h": hour,
-        "cache_read": usage.cache_read_input_tokens,
-        "output": usage.output_tokens,
-    }
+    return usage.input_tokens, brief, hour, usage.cache_read_input_tokens, usage.output_tokens
 
 
 def factor(usage: Usage, factors: Factors) -> Decimal:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import fields
+from decimal import Decimal
+from operator import attrgetter
 from typing import TypeAlias
 
 from claude_gateway.errors import GatewayError
@@ -18,14 +21,18 @@ from claude_gateway.interfaces import Observer
 from claude_gateway.spending_stores import KeepsUsage
 from claude_gateway.types.runs import Run
 from claude_gateway.types.spending import Booked, Sum
+from claude_gateway.types.usage import Usage
 
 log = logging.getLogger(__name__)
 
 EVERY = 0.25  # seconds
 DAY = 86_400
+# What of a usage can be added up: the words in it mean nothing for a sum.
+TOKENS = tuple(attrgetter(one.name) for one in fields(Usage) if one.name.endswith("_tokens"))
 
 # Day (a number since 1970), owner, key, model, project.
 Account: TypeAlias = tuple[int, str, str, str, str]
+Used: TypeAlias = tuple[Usage, Decimal | None]  # of one run
 
 
 class Till(Observer):
@@ -35,18 +42,21 @@ class Till(Observer):
         self._store = store
         self._clock = clock
         self._sums: dict[Account, Sum] = {}
+        self._ended: dict[Account, list[Used]] = {}  # since these were added up
 
     def run_ended(self, run: Run) -> None:
         """Add what it used. A failure that used nothing is no usage."""
         if run.kept or run.parked or (run.error is not None and not run.usage.total_tokens):
             return
-        cost = run.cost()
         who, model = run.principal, run.fallback or run.model
         account = (int(self._clock() // DAY), who.id, who.key_id or "", model, "")
-        self._add(account, Sum(1, run.usage, cost, int(cost is None)))
+        self._ended.setdefault(account, []).append((run.usage, run.cost()))
 
     async def flush(self) -> None:
         """Store what was added since; what cannot be stored stays for the next time."""
+        ended, self._ended = self._ended, {}
+        for account, those in ended.items():
+            self._add(account, _added_up(those))
         if not self._sums:
             return
         taken, self._sums = self._sums, {}
@@ -77,6 +87,17 @@ class Till(Observer):
         while True:
             await asyncio.sleep(every)
             await asyncio.shield(self.flush())
+
+
+def _added_up(those: Sequence[Used]) -> Sum:
+    usages = [usage for usage, _ in those]
+    costs = [cost for _, cost in those if cost is not None]
+    return Sum(
+        len(those),
+        Usage(*(sum(map(tokens, usages)) for tokens in TOKENS)),
+        sum(costs, Decimal(0)) if costs else None,
+        len(those) - len(costs),
+    )
 
 
 def _booked(account: Account, used: Sum) -> Booked:

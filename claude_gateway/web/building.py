@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from claude_gateway.web.siblings import Siblings
 
 ROUTE_TABLE = Path("/proc/net/route")
+DAY, FIRST_DAY = 86_400, date(1970, 1, 1)
 
 
 def build_gateway(
@@ -214,7 +216,13 @@ def _price(catalogue: Catalogue, costs: Costs, model: str, usage: Usage) -> Deci
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return _day(int(time.time() // DAY))
+
+
+@lru_cache(maxsize=1)
+def _day(since_1970: int) -> date:
+    """Return a day in UTC; every turn that is priced asks for today."""
+    return FIRST_DAY + timedelta(since_1970)
 
 
 def _fetcher(settings: Settings) -> Fetcher | None:

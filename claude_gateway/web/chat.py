@@ -14,6 +14,7 @@ from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.numbers import with_exact_numbers
 from claude_gateway.dialects.openai.stream import ChatStream, Extras
 from claude_gateway.dialects.session_fields import session_fields
+from claude_gateway.dialects.tool_fields import FIELD
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.chat_session import kept_chat
 from claude_gateway.web.direct import Direct
@@ -36,8 +37,9 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     if lasts(request, about):
         return await kept_chat(request, body, asked, about)
     resolved = resolved_for(request, asked.model)
-    await fetch_links(request, asked.fields)
-    tools = await turn_tools(request, asked.fields)
+    if gateway.fetcher is not None:
+        await fetch_links(request, asked.fields)
+    tools = await turn_tools(request, asked.fields) if FIELD in asked.fields else None
     own = tools.definitions if tools is not None else ()
     auto_cache = gateway.settings[AUTO_CACHE]
     translate = partial(chat.translate, asked, auto_cache=auto_cache, own=own)
@@ -54,7 +56,8 @@ async def _answered(
         message = with_exact_numbers(answer.message, answer.body)
         names = wanted.translated.tool_names
         said = completion(message, created, names, extras, wanted.run.usage)
-        await wanted.judge(answer.message)
+        if wanted.translated.shape is not None:
+            await wanted.judge(answer.message)
         return json_reply(said, headers=wanted.headers)
     encoder = ChatStream(
         created,

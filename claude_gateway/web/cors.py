@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 
 from claude_gateway.web import deadlines, rationing, timing, trail
 
+ALLOW_ORIGIN = istr("Access-Control-Allow-Origin")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
@@ -28,14 +30,14 @@ EXPOSED = (
 
 def cors_headers(request: web.Request, allowed: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield the headers for one answer; `allowed` is `*` or a list of origins."""
-    origin = request.headers.get("Origin")
+    origin = request.headers.get(hdrs.ORIGIN)
     if "*" in allowed:
         reader = "*"
     else:
         # An unlisted origin is told a listed one, which its browser then refuses.
         reader = origin if origin is not None and origin in allowed else allowed[0]
         yield "Vary", "Origin"
-    yield "Access-Control-Allow-Origin", reader
+    yield ALLOW_ORIGIN, reader
     if origin is not None:
         yield "Access-Control-Expose-Headers", EXPOSED
         yield "Timing-Allow-Origin", reader

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from aiohttp import web
+from multidict import istr
 
 from claude_gateway.defaults.resilience_settings import DEADLINE
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.settings import Settings
 from claude_gateway.web.adapted import ADAPTED, Adapted
 
-HEADER = "x-gateway-timeout"
+HEADER = istr("x-gateway-timeout")
 LONGEST = 86_400.0  # seconds; what a caller may ask for when the settings set no limit
 
 

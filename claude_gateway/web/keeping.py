@@ -7,6 +7,7 @@ import time
 from typing import Literal
 
 from aiohttp import web
+from multidict import istr
 
 from claude_gateway.dialects.session_fields import HEADERS
 from claude_gateway.errors import InvalidRequest, Unavailable
@@ -17,7 +18,7 @@ from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.replies import json_reply
 
-KEY = "Idempotency-Key"
+KEY = istr("Idempotency-Key")
 LONGEST_KEY = 255
 
 

@@ -88,6 +88,8 @@ async def native_tools(
 
     Raises InvalidRequest naming what is wrong with the request's choice.
     """
+    if session is None and FIELD not in asked.fields:  # nearly always
+        return None
     tools = await turn_tools(request, asked.fields, session, parks=parks)
     if tools is None and FIELD not in asked.fields:
         return None

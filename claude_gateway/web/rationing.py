@@ -49,12 +49,10 @@ def _used(request: web.Request, permit: Permit) -> None:
         permit.over(run.usage.total_tokens if run is not None else 0)
 
 
-def quota_headers(request: web.Request) -> Iterator[tuple[str, str]]:
+def quota_headers(admission: Admission) -> Iterator[tuple[str, str]]:
     """Yield where the caller stands, in the words of OpenAI's API; nothing when nothing limits it."""
-    admission = request.get(QUOTAS)
-    if admission is not None:
-        yield from _headers("requests", admission.requests)
-        yield from _headers("tokens", admission.tokens)
+    yield from _headers("requests", admission.requests)
+    yield from _headers("tokens", admission.tokens)
 
 
 def _headers(of: str, quota: Quota | None) -> Iterator[tuple[str, str]]:

@@ -10,8 +10,8 @@ from multidict import istr
 
 from claude_gateway.web.about import NAME
 from claude_gateway.web.cors import cors_headers
-from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
-from claude_gateway.web.rationing import quota_headers
+from claude_gateway.web.gateway import GATEWAY, REQUEST_ID, RUN
+from claude_gateway.web.rationing import QUOTAS, quota_headers
 from claude_gateway.web.timing import HEADER, server_timing
 from claude_gateway.web.trail import trail
 
@@ -33,7 +33,10 @@ def sign(request: web.Request, response: web.StreamResponse) -> None:
     headers[X_REQUEST_ID] = headers[A_REQUEST_ID] = name
     headers[hdrs.SERVER] = NAME
     headers[CONTENT_TYPE_OPTIONS] = "nosniff"
-    headers.update((*trail(request), *quota_headers(request)))
+    if (run := request.get(RUN)) is not None:
+        headers.update(trail(run))
+    if (admission := request.get(QUOTAS)) is not None:
+        headers.update(quota_headers(admission))
     if (timing := server_timing(request)) is not None:
         headers[SERVER_TIMING] = timing
     for header, value in cors_headers(request, gateway.cors_origins):

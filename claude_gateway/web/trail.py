@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from aiohttp import web
-
-from claude_gateway.web.gateway import RUN
+from claude_gateway.types.runs import Run
 
 RETRIES = "x-gateway-retries"
 FALLBACK = "x-gateway-fallback"
 NAMES = (RETRIES, FALLBACK)
 
 
-def trail(request: web.Request) -> Iterator[tuple[str, str]]:
-    """Yield what went otherwise than at the first try; nearly always nothing."""
-    run = request.get(RUN)
-    if run is None:
-        return
+def trail(run: Run) -> dict[str, str]:
+    """Return what went otherwise than at the first try; nearly always nothing."""
+    found: dict[str, str] = {}
     if run.retries:
-        yield RETRIES, str(run.retries)
+        found[RETRIES] = str(run.retries)
     if run.fallback is not None:
-        yield FALLBACK, f"{run.model} -> {run.fallback}"
+        found[FALLBACK] = f"{run.model} -> {run.fallback}"
+    return found

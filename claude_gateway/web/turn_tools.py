@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from aiohttp import web
+from multidict import istr
 
 from claude_gateway.defaults.loop_settings import TOOL_SEARCH
 from claude_gateway.dialects.fields import wrong
@@ -23,7 +24,7 @@ from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.looping import Scope, rounds_of
 from claude_gateway.web.tool_scope import chosen
 
-EVENTS = "x-gateway-events"
+EVENTS = istr("x-gateway-events")
 CANNOT_WAIT = (
     "must be never here: only a run that is kept can wait for a person. Send session_id, or "
     "on_disconnect: detach, in a request of chat completions or messages"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiohttp import web
+from multidict import istr
 
 from claude_gateway.dialects.openai.completion import final_text
 from claude_gateway.dialects.openai.fitting import fits
@@ -21,7 +22,7 @@ from claude_gateway.web.gateway import PRINCIPAL
 
 IGNORED = "x-gateway-ignored-params"
 LEFT_OUT = "x-gateway-left-out-tools"
-MISSING_RESULTS = "x-gateway-missing-tool-results"
+MISSING_RESULTS, STRICT = istr("x-gateway-missing-tool-results"), istr("x-gateway-strict")
 
 
 class Asked(Protocol):
@@ -49,7 +50,7 @@ class Wanted:
         self._stream = asked.stream
         self.affinity = asked.affinity
         self._translate = translate
-        self._strict = request.headers.get("x-gateway-strict", "").lower() == "true"
+        self._strict = request.headers.get(STRICT, "").lower() == "true"
         self._upstream_key = request[PRINCIPAL].upstream_key
         self.headers: dict[str, str] = {}
 
@@ -86,7 +87,10 @@ class Wanted:
 
 def fills_in(request: web.Request) -> bool:
     """Whether the client wants an error in the place of results that its history lacks."""
-    wish = request.headers.get(MISSING_RESULTS, "refuse").lower()
+    wish = request.headers.get(MISSING_RESULTS)
+    if wish is None:
+        return False
+    wish = wish.lower()
     if wish not in ("refuse", "synthesize"):
         raise InvalidRequest(
             f"{MISSING_RESULTS} must be refuse or synthesize.",

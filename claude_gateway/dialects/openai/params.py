@@ -57,7 +57,7 @@ class Whole:
     tools: Sequence[object] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as Asked
 class Translated:
     """Parameters for the Messages API, and the client's parameters that have no place in it.
 
