@@ -95,17 +95,17 @@ class AccessLog:
         return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
 
 
-def describe(request: web.Request, context: Context, ended: Ended) -> Line:
+def describe(request: web.Request, context: Context, ended: Ended, level: str, route: str) -> Line:
     """Say what was asked, by whom, and how it ended."""
     method = request.method
     fields: Line = {
-        "level": ended.level,
+        "level": level,
         "event": "request",
         "request_id": context.request_id,
         "method": method,
-        "route": route_of(request),
+        "route": route,
         "status": ended.status,
-        "ms": round(ended.seconds * 1000, 2),
+        "ms": milliseconds(ended.seconds),
         "bytes_in": request.content.total_bytes,
         "bytes_out": context.sent if method != "HEAD" else 0,
     }
@@ -116,10 +116,10 @@ def describe(request: web.Request, context: Context, ended: Ended) -> Line:
     if ended.run is not None:
         _add(fields, ended.run)
     if waited := queued(context, ended.run):
-        fields["queue_ms"] = round(waited * 1000, 2)
+        fields["queue_ms"] = milliseconds(waited)
     if context.spent is not None:
         waits = ("store_ms", context.spent.store), ("tools_ms", context.spent.tools)
-        fields.update((name, round(wait * 1000, 2)) for name, wait in waits if wait)
+        fields.update((name, milliseconds(wait)) for name, wait in waits if wait)
     return fields
 
 
@@ -135,6 +135,11 @@ def route_of(request: web.Request) -> str:
     return resource.canonical if resource else "unknown"
 
 
+def milliseconds(seconds: float) -> float:
+    """Return them to the hundredth, which `round` takes long to find."""
+    return int(seconds * 100_000 + 0.5) / 100
+
+
 def _add(fields: Line, run: Run) -> None:
     usage = run.usage
     fields["run"] = run.id
@@ -145,9 +150,9 @@ def _add(fields: Line, run: Run) -> None:
     if (cost := run.cost()) is not None:
         fields["cost"] = float(cost)
     if run.first_token is not None:
-        fields["first_token_ms"] = round((run.first_token - run.started) * 1000, 2)
+        fields["first_token_ms"] = milliseconds(run.first_token - run.started)
     if run.upstream:
-        fields["upstream_ms"] = round(run.upstream * 1000, 2)
+        fields["upstream_ms"] = milliseconds(run.upstream)
     if len(run.rounds) > 1:
         fields["rounds"] = len(run.rounds)
     if run.fallback is not None:

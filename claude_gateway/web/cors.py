@@ -6,7 +6,7 @@ public or what it has a key for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from aiohttp import hdrs, web
 from multidict import istr
@@ -14,6 +14,7 @@ from multidict import istr
 from claude_gateway.web import deadlines, rationing, timing, trail
 
 ALLOW_ORIGIN = istr("Access-Control-Allow-Origin")
+FOR_NO_PAGE = ((ALLOW_ORIGIN, "*"),)
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "Authorization, Content-Type, x-api-key, x-request-id, anthropic-version, anthropic-beta, "
@@ -28,9 +29,17 @@ EXPOSED = (
 )
 
 
-def cors_headers(request: web.Request, allowed: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the headers for one answer; `allowed` is `*` or a list of origins."""
+def cors_headers(request: web.Request, allowed: tuple[str, ...]) -> Iterable[tuple[str, str]]:
+    """Return the headers for one answer; `allowed` is `*` or a list of origins."""
     origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None and request.method != "OPTIONS" and "*" in allowed:
+        return FOR_NO_PAGE
+    return _for_a_page(request, origin, allowed)
+
+
+def _for_a_page(
+    request: web.Request, origin: str | None, allowed: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
     if "*" in allowed:
         reader = "*"
     else:

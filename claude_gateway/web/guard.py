@@ -88,20 +88,18 @@ def _over(
 ) -> None:
     """Tell the log and the observers that a request has ended."""
     context, routed = request[CONTEXT], request.get(ROUTED, request)
-    seconds = time.monotonic() - context.began
+    seconds, route = time.monotonic() - context.began, route_of(routed)
+    end = RequestEnd(request.method, route, status, seconds)
+    if followed is not None:
+        followed.ended(end)
     if gateway.siblings is not None and RELAYED in request:  # another worker logs and counts it
-        if followed is not None:
-            followed.ended(RequestEnd(request.method, route_of(routed), status, seconds))
         return
     if gateway.access_log is not None:
         ended = Ended(status, seconds, request.get(PRINCIPAL), request.get(RUN))
-        if gateway.access_log.wants(ended.level):
-            gateway.access_log.write(describe(routed, context, ended))
-    if gateway.hearing.requests or followed is not None:
-        end = RequestEnd(request.method, route_of(routed), status, seconds)
-        tell(gateway.hearing.requests, end)
-        if followed is not None:
-            followed.ended(end)
+        level = ended.level
+        if gateway.access_log.wants(level):
+            gateway.access_log.write(describe(routed, context, ended, level, route))
+    tell(gateway.hearing.requests, end)
 
 
 async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> web.StreamResponse:

@@ -20,16 +20,19 @@ def server_timing(request: web.Request) -> str | None:
         return None
     said = f"auth;dur={(context.admitted - context.began) * 1000:.2f}"
     run, spent = request.get(RUN), context.spent
-    said += _metric("queue", queued(context, run))
-    if spent is not None:
+    if waited := queued(context, run):
+        said += _metric("queue", waited)
+    if spent is not None and spent.store:
         said += _metric("store", spent.store)
     if run is not None and run.asked is not None:
         said += _metric("upstream", _upstream(run, run.asked))
-    return said if spent is None else said + _metric("tools", spent.tools)
+    if spent is not None and spent.tools:
+        said += _metric("tools", spent.tools)
+    return said
 
 
 def _metric(name: str, seconds: float) -> str:
-    return f", {name};dur={seconds * 1000:.2f}" if seconds else ""
+    return f", {name};dur={seconds * 1000:.2f}"
 
 
 def _upstream(run: Run, asked: float) -> float:
