@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from claude_gateway.types.secrets import Secret
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody changes one. It is not frozen because it is made for each request: that would cost as much
+# as reading the request does.
+@dataclass(slots=True)
 class ModelRequest:
     """What a backend is asked to answer.
 
@@ -52,7 +54,7 @@ class ModelRequest:
         return limit if type(limit) is int else 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as ModelRequest
 class Answer:
     """A whole answer: Anthropic's message as JSON bytes, and the same parsed."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody changes one. It is not frozen because each call of a model makes some: that would take five times
+# as long.
+@dataclass(slots=True, unsafe_hash=True)
 class Usage:
     """Tokens by class, as Anthropic counts: `input_tokens` excludes what came from the cache.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from claude_gateway import sse
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.openai.names import client_name
-from claude_gateway.dialects.openai.stream import Extras
+from claude_gateway.dialects.openai.stream import NO_EXTRAS, Extras
 from claude_gateway.dialects.visible import visible
 from claude_gateway.types.usage import Usage
 
@@ -24,7 +24,7 @@ def completion(
     `tool_names` holds the client's names of tools by upstream's, where those differ;
     `used` is what the message's `usage` says, to who has read it already.
     """
-    extras = extras or Extras()
+    extras = extras or NO_EXTRAS
     blocks = _blocks(visible(message, extras.own))
     names = tool_names or {}
     calls = [_call(block, names) for block in blocks if block.get("type") == "tool_use"]

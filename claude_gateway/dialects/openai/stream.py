@@ -54,6 +54,9 @@ class Extras:
     report: Callable[[], Mapping[str, object]] | None = None
 
 
+NO_EXTRAS = Extras()
+
+
 class ChatStream:
     """Turns the events of one answer into frames. `feed` may be given any number at a time."""
 
@@ -70,7 +73,7 @@ class ChatStream:
 
         `tool_names` holds the client's names of tools by upstream's, where those differ.
         """
-        extras = extras or Extras()
+        extras = extras or NO_EXTRAS
         self._chunk: dict[str, object] = {
             "id": "chatcmpl-",
             "object": "chat.completion.chunk",
