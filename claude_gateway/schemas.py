@@ -7,13 +7,10 @@ regular expressions, which can take for ever, are not tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
-from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
-from referencing.exceptions import Unresolvable
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 MOST_STEPS = 100_000
 DATA = frozenset({"const", "enum", "default", "examples"})
@@ -33,11 +30,19 @@ class _TooMuch(Exception):
 
 def schema_mistake(schema: object) -> str | None:
     """Say where and why `schema` is none; None when it is one. Raises Untold."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  # as below
+
     return mistake(schema, Draft202012Validator.META_SCHEMA)
 
 
 def mistake(value: object, schema: Mapping[str, object]) -> str | None:
     """Say where and why `value` does not fit, patterns aside; None when it does. Raises Untold."""
+    # Loaded when the first schema comes: that takes a tenth of a gateway's start.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from jsonschema.validators import extend  # noqa: PLC0415
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # noqa: PLC0415
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+
     steps = _Steps()
     counted = extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,

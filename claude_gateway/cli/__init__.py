@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
-from claude_gateway.cli.doctor import doctor
 from claude_gateway.cli.environment import environment
 from claude_gateway.cli.groups import together
-from claude_gateway.cli.inspect import check_config, plugins, settings_page
-from claude_gateway.cli.keys import keys
-from claude_gateway.cli.mcp import mcp
-from claude_gateway.cli.projects import projects
-from claude_gateway.cli.serve import serve
-from claude_gateway.cli.sessions import sessions
 from claude_gateway.cli.start import load_plugins, prepare
-from claude_gateway.cli.usage import usage
-from claude_gateway.cli.users import users
 from claude_gateway.errors import PluginError, SettingsError
 from claude_gateway.settings import Settings
 from claude_gateway.version import __version__
+
+# Where each built-in command is. It is loaded when it is asked for: `serve` must not wait for the others.
+BUILT_IN: Mapping[str, str] = {
+    "serve": "serve:serve",
+    "keys": "keys:keys",
+    "users": "users:users",
+    "projects": "projects:projects",
+    "sessions": "sessions:sessions",
+    "usage": "usage:usage",
+    "mcp": "mcp:mcp",
+    "doctor": "doctor:doctor",
+    "plugins": "inspect:plugins",
+    "check-config": "inspect:check_config",
+    "settings": "inspect:settings_page",
+}
 
 
 class _Commands(click.Group):
     """The built-in commands, and those of plugins, who are not asked where they cannot add."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        own = super().get_command(ctx, cmd_name)
+        own = _built_in(cmd_name) if cmd_name in BUILT_IN else None
         if own is not None and not isinstance(own, click.Group):
             return own
         return self._all().get(cmd_name)
@@ -36,7 +44,8 @@ class _Commands(click.Group):
         return sorted(self._all())
 
     def _all(self) -> dict[str, click.Command]:
-        return together(self.commands, load_plugins(environment({})))
+        own = {name: _built_in(name) for name in BUILT_IN}
+        return together(own, load_plugins(environment({})))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,22 +56,6 @@ def cli(ctx: click.Context) -> None:
     ctx.obj = (
         _settings  # for commands of plugins; reading them is only worth it where they are used
     )
-
-
-for _command in (
-    serve,
-    keys,
-    users,
-    projects,
-    sessions,
-    usage,
-    mcp,
-    doctor,
-    plugins,
-    check_config,
-    settings_page,
-):
-    cli.add_command(_command)
 
 
 def main() -> None:
@@ -80,3 +73,10 @@ def main() -> None:
 
 def _settings() -> Settings:
     return prepare({})[0]
+
+
+def _built_in(name: str) -> click.Command:
+    module, _, attribute = BUILT_IN[name].partition(":")
+    command = getattr(import_module(f"{__name__}.{module}"), attribute)
+    assert isinstance(command, click.Command)  # noqa: S101  # as the table says
+    return command
