@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 import sys
@@ -75,14 +76,18 @@ def serve(**options: str | None) -> None:
 
 
 def _one(settings: Settings, plugins: Plugins, sock: socket.socket, announce: Announce) -> None:
-    # Loading aiohttp takes most of the start.
-    from claude_gateway.cli.serving import access_log, counts_of, run  # noqa: PLC0415
-    from claude_gateway.web import server  # noqa: PLC0415
+    gc.disable()  # what is made now stays; `server.serve` lets the collector work when it is all there
+    try:
+        # Loading aiohttp takes most of the start.
+        from claude_gateway.cli.serving import access_log, counts_of, run  # noqa: PLC0415
+        from claude_gateway.web import server  # noqa: PLC0415
 
-    def ready(gateway: Gateway) -> None:
-        announce(counts_of(gateway))
+        def ready(gateway: Gateway) -> None:
+            announce(counts_of(gateway))
 
-    run(server.serve(settings, plugins, server.Doors(sock), ready, access_log(settings)))
+        run(server.serve(settings, plugins, server.Doors(sock), ready, access_log(settings)))
+    finally:
+        gc.enable()
 
 
 def _several(settings: Settings, sock: socket.socket, announce: Announce) -> int:

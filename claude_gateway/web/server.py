@@ -177,4 +177,5 @@ def _quiet_collector() -> None:
     """What start-up made lives for ever: the garbage collector need not look at it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 50)

@@ -81,6 +81,8 @@ async def migrate(file: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
         await _check(db, file, before, len(migrations))
         if before != len(migrations):
             await _log_ahead(db)
+            # Whatever a crash undoes is a whole step, and is taken again: none waits for the disk.
+            await db.execute(SYNCHRONOUS["normal"])
         if 0 < before < len(migrations):
             await copy_before(file, len(migrations))
         while await _step(db, file, migrations):
