@@ -100,7 +100,12 @@ class Connection(web.RequestHandler):
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        """Put into the envelope what aiohttp refused on its own way to the guard."""
+        """Put into the envelope what aiohttp refused on its own way to the guard.
+
+        Another worker is told the end of an answer by the end of the connection.
+        """
+        if self.private:
+            self.close()
         if isinstance(resp, web.HTTPException) and isinstance(request, web.Request):
             name = request[REQUEST_ID] = request.get(REQUEST_ID) or Ids().request()
             resp = failure(from_http(resp, request), name)

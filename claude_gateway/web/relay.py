@@ -8,9 +8,11 @@ which nobody else can reach, is believed to say that.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from aiohttp import ClientError, ClientResponse, web
+from aiohttp import ClientError, hdrs, web
 from multidict import CIMultiDict
 
 from claude_gateway.errors import InternalError, Unavailable
@@ -25,16 +27,38 @@ OF_THE_CONNECTION = (
     *("Proxy-Connection", "Content-Length", "Content-Encoding"),
 )
 
+HEAD_END, LAST_CHUNK = b"\r\n\r\n", b"0\r\n\r\n"
+CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)\r\n")
+WITHOUT_BODY = (204, 304)
+PIECE = 2**16
 
-class _Response(web.StreamResponse):
-    # As in web.streams: the head leaves together with what comes first.
-    _send_headers_immediately = False
+
+class _Relayed(web.StreamResponse):
+    """An answer that another worker has written, down to its head."""
+
+    def __init__(self, status: int, *, keep_alive: bool) -> None:
+        super().__init__(status=status)
+        self._stays = keep_alive
+
+    @property
+    def prepared(self) -> bool:
+        return True
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._stays
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """It is there."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """It has ended."""
 
 
 async def relayed(
     request: web.Request, siblings: Siblings, home: int, body: bytes | None
 ) -> web.StreamResponse:
-    """Let another worker answer. Raises Unavailable when it dies before it does."""
+    """Let another worker answer: its bytes are the client's. Raises Unavailable when it dies before it does."""
     if is_private(request):
         raise InternalError("Two workers do not agree where something is.")
     if body is None and request.body_exists:
@@ -42,30 +66,100 @@ async def relayed(
     task = asyncio.current_task()
     siblings.relaying.add(task)
     try:
-        headers = passed_on(request)
-        async with siblings.ask(home, request.method, target_of(request), headers, body) as answer:
-            request[RELAYED] = True
-            return await _copied(request, answer)
-    except ClientError:
-        if RELAYED not in request:
-            raise lost() from None
-        # The client must not take what it has for the whole.
-        request.protocol.force_close()
-        raise ConnectionResetError("the worker that answered is gone") from None
+        return await _copied(request, siblings.path_of(home), _written(request, body or b""))
     finally:
         siblings.relaying.discard(task)
 
 
-async def _copied(request: web.Request, answer: ClientResponse) -> web.StreamResponse:
-    headers = _passed(answer.headers)
-    response = _Response(status=answer.status, reason=answer.reason, headers=headers)
-    if answer.content_length is not None:
-        response.content_length = answer.content_length
-    await response.prepare(request)
-    async for piece in answer.content.iter_any():
-        await response.write(piece)
-    await response.write_eof()
-    return response
+async def _copied(request: web.Request, worker: Path, asked: bytes) -> web.StreamResponse:
+    """Copy what a worker answers until it closes, as it does after each answer."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(worker)
+    except OSError:
+        raise lost() from None
+    answer = _Answer(bodiless=request.method == "HEAD")
+    try:
+        writer.write(asked)
+        while data := await _read(reader):
+            request[RELAYED] = True
+            _to_client(request, data)
+            answer.passed(data)
+            await request.writer.drain()
+    finally:
+        writer.close()
+    if not answer.size:
+        raise lost()
+    if not answer.whole:
+        # The client must not take what it has for the whole.
+        request.protocol.force_close()
+        raise ConnectionResetError("the worker that answered is gone")
+    return _Relayed(answer.status, keep_alive=request.keep_alive)
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read(PIECE)
+    except OSError:  # as if it had just closed; whether that was too early is seen from what came
+        return b""
+
+
+def _to_client(request: web.Request, data: bytes) -> None:
+    if request.transport is None:
+        raise ConnectionResetError("the client has left")
+    request.transport.write(data)
+
+
+class _Answer:
+    """What has been passed on of an answer: whether that is all of it."""
+
+    def __init__(self, *, bodiless: bool) -> None:
+        self.size = 0
+        self._bodiless = bodiless
+        self._head = b""
+        self._length: int | None = None
+        self._rest = 0  # bytes of the body so far
+        self._end = b""
+
+    def passed(self, data: bytes) -> None:
+        """Take note of a piece."""
+        self.size += len(data)
+        self._end = (self._end + data)[-len(LAST_CHUNK) :]
+        if self._rest or HEAD_END in self._head:
+            self._rest += len(data)
+            return
+        self._head += data
+        head, found, body = self._head.partition(HEAD_END)
+        if found:
+            self._head, self._rest = head + found, len(body)
+            told = CONTENT_LENGTH.search(self._head)
+            self._length = int(told[1]) if told else None
+
+    @property
+    def status(self) -> int:
+        """The status of a whole answer."""
+        return int(self._head[9:12])
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it is missing."""
+        if HEAD_END not in self._head:
+            return False
+        if self._bodiless or self.status in WITHOUT_BODY:
+            return True
+        return self._end == LAST_CHUNK if self._length is None else self._rest == self._length
+
+
+def _written(request: web.Request, body: bytes) -> bytes:
+    """Write a request as it came, for another worker."""
+    headers = passed_on(request)
+    if not request.keep_alive:
+        headers[hdrs.CONNECTION] = "close"
+    if body or request.method not in ("GET", "HEAD"):
+        headers[hdrs.CONTENT_LENGTH] = str(len(body))
+    version = request.version
+    first = f"{request.method} {target_of(request)} HTTP/{version.major}.{version.minor}"
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode(errors="surrogateescape") + body
 
 
 async def whole(

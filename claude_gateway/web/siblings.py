@@ -102,6 +102,10 @@ class Siblings:
         """The numbers of the others."""
         return [index for index in range(self._worker.count) if index != self.index]
 
+    def path_of(self, index: int) -> Path:
+        """Return the socket where a worker is reached. It closes each connection after one answer."""
+        return address(self._worker.folder, index)
+
     def home(self, name: str) -> int:
         """Return the number of the worker that has what is called so."""
         return home_of(name, self._worker.count)
@@ -112,7 +116,7 @@ class Siblings:
         async with AsyncExitStack() as stack:
             for index in range(self._worker.count):
                 # A connection for each request: one that is kept could close as it is used.
-                path = str(address(self._worker.folder, index))
+                path = str(self.path_of(index))
                 connector = UnixConnector(path, limit=0, force_close=True)
                 client = ClientSession(
                     connector=connector,
