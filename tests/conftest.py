@@ -42,6 +42,7 @@ from claude_gateway.web.app import ROUTES, Route, create_app
 from claude_gateway.web.building import build_gateway
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.passage import server_of
+from tests.canaries import HEADERS, Search, files_in, leaks, secrets_in
 
 
 class Site:
@@ -241,6 +242,10 @@ async def _serving(
         await stack.enter_async_context(gateway.health.watching())
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         yield App(gateway, plugins, runner.addresses[0][1], lines)
+    search = Search.of(secrets_in(environment) | {*HEADERS.values()})
+    files = files_in([Path(environment["GATEWAY_DATA_DIR"])])
+    found = leaks(search, {"the access log": repr(lines).encode()}, {}, files)
+    assert not found, found
 
 
 def _plugin(part: object) -> object:

@@ -6,9 +6,15 @@ import time
 
 import pytest
 
+from claude_gateway import OWNER, Run
 from claude_gateway.dialects.envelope import envelope
+from claude_gateway.dialects.kept import RESPONSES, ended
+from claude_gateway.dialects.mcp.messages import INVALID_PARAMS, RpcError, refusal
+from claude_gateway.dialects.resources.mcp import AskedCall, written_refusal
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.redaction import redacted, redacted_value
+from claude_gateway.runs.outcome import final
+from claude_gateway.types.turns import RunRecord
 
 
 @pytest.mark.parametrize(
@@ -86,3 +92,25 @@ def test_s11_an_error_never_shows_a_key_that_upstream_repeated() -> None:
     masked = {"why": ["\nsk-***", {"sk-***": "Bearer ***"}], "n": 1, "no": None}
     assert isinstance(said["error"], dict)
     assert said["error"]["details"] == masked
+
+
+def test_s11_a_field_that_is_called_like_a_key_is_masked_as_well() -> None:
+    said = envelope(InvalidRequest("Unknown.", param="metadata.sk-ant-api03-own"), "req_1")
+    assert isinstance(said["error"], dict)
+    assert said["error"]["param"] == "metadata.sk-***"
+
+
+@pytest.mark.parametrize(
+    "where", ["a response that broke off", "MCP", "a call not made", "a kept run"]
+)
+def test_s11_nobody_is_told_a_key_in_a_reason(where: str) -> None:
+    why = InvalidRequest("boom sk-ant-tiger", param="a.sk-ant-tiger")
+    run = Run("run_1", OWNER, "m", "b", "req_1", True, 0.0)
+    told = {
+        "a response that broke off": ended(RESPONSES, why, "req_1"),
+        "MCP": refusal(1, RpcError(INVALID_PARAMS, why.message, {"requested": "sk-ant-tiger"})),
+        "a call not made": written_refusal(AskedCall("s", "t", {}), why),
+        "a kept run": final(RunRecord("run_1", "o", "openai", "m", 0.0), run, "failed", why),
+    }
+    assert "sk-***" in str(told[where])
+    assert "tiger" not in str(told[where])

@@ -8,7 +8,7 @@ import orjson
 
 from claude_gateway import sse
 from claude_gateway.dialects.anthropic.stream import MessageStream
-from claude_gateway.dialects.envelope import openai_envelope
+from claude_gateway.dialects.envelope import flattened, openai_envelope
 from claude_gateway.dialects.openai.stream import ChatStream
 from claude_gateway.errors import GatewayError
 
@@ -25,8 +25,7 @@ def ended(dialect: str, error: GatewayError, request_id: str) -> bytes:
     """Return the frames that end a stream that went wrong, for a client of this dialect."""
     if dialect == RESPONSES:  # what it was a response to is not known any more
         said = openai_envelope(error, request_id)
-        flat = {"code": error.code, "message": error.message, "param": error.param}
-        return sse.event("error", {"type": "error", **flat, **said})
+        return sse.event("error", {"type": "error", **flattened(said), **said})
     encoder = _ENCODERS.get(dialect, MessageStream)()
     return encoder.fail(error, request_id)
 

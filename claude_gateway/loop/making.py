@@ -11,6 +11,7 @@ from claude_gateway.errors import GatewayError
 from claude_gateway.loop.approving import Approving
 from claude_gateway.loop.asking import Asked, refused
 from claude_gateway.loop.finding import stands_in, stood_in
+from claude_gateway.redaction import redacted
 from claude_gateway.toolbox import Choice, Outcome, Toolbox
 from claude_gateway.toolbox.choices import session_choice
 from claude_gateway.types.tools import ToolCall
@@ -41,7 +42,7 @@ class Making:
                 return await self._stood_in(asked)
             return await self._made(asked)
         except GatewayError as exc:  # it could not be kept, so it was not made
-            why = f"The call was not made: {exc.message}"
+            why = f"The call was not made: {redacted(exc.message)}"
             return refused(asked, why)
 
     async def _stood_in(self, asked: Asked) -> Outcome:

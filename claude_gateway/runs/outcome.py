@@ -9,6 +9,7 @@ from typing import Any
 
 from claude_gateway import sse
 from claude_gateway.errors import GatewayError
+from claude_gateway.redaction import redacted
 from claude_gateway.types.resources import Message
 from claude_gateway.types.runs import Run, calls_of
 from claude_gateway.types.turns import RunRecord, RunStatus
@@ -33,7 +34,7 @@ def final(
         served_model=run.served_model,
         stop_reason=run.stop_reason,
         error_code=error.code if error else None,
-        error_message=error.message if error else None,
+        error_message=redacted(error.message) if error else None,
         usage=run.usage,
         retries=run.retries,
         rounds=calls_of(run) if len(run.rounds) > 1 else (),

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeGuard
 from claude_gateway import sse
 from claude_gateway.dialects.fields import parse_json
 from claude_gateway.errors import GatewayError, InvalidRequest, NotFound
+from claude_gateway.redaction import redacted, redacted_value
 
 Id: TypeAlias = str | int
 
@@ -35,14 +36,17 @@ LONGEST_SHOWN = 100  # characters of what a client sent
 
 
 class RpcError(Exception):
-    """An error that the protocol has a number for. `message` is a sentence for the client."""
+    """An error that the protocol has a number for. `message` is a sentence for the client.
+
+    What a client sent may stand in it, and that may be a key, sent in the wrong place.
+    """
 
     def __init__(self, code: int, message: str, data: Mapping[str, object] | None = None) -> None:
         """`data` is JSON for programs."""
         super().__init__(message)
         self.code = code
-        self.message = message
-        self.data = data
+        self.message = redacted(message)
+        self.data = None if data is None else {k: redacted_value(v) for k, v in data.items()}
 
     @property
     def status(self) -> int:

@@ -12,6 +12,7 @@ from claude_gateway.dialects.resources.reading import names
 from claude_gateway.dialects.resources.writing import moment
 from claude_gateway.dialects.session_fields import an_id
 from claude_gateway.errors import GatewayError
+from claude_gateway.redaction import redacted
 from claude_gateway.toolbox import Change, Display, Entry, Outcome, Profile
 
 MOST_CALLS = 50  # in one request
@@ -148,7 +149,7 @@ def written_outcome(entry: Entry, outcome: Outcome) -> dict[str, object]:
 
 def written_refusal(call: AskedCall, why: GatewayError) -> dict[str, object]:
     """Say why a call was not made."""
-    error = {"code": why.code, "message": why.message}
+    error = {"code": why.code, "message": redacted(why.message)}
     return {"server": call.server, "tool": call.tool, "is_error": True, "error": error}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from claude_gateway import sse
-from claude_gateway.dialects.envelope import openai_envelope
+from claude_gateway.dialects.envelope import flattened, openai_envelope
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.responses.output import DONE, Client, Item
 from claude_gateway.dialects.responses.own_calls import OwnCall
@@ -95,10 +95,8 @@ class ResponseStream:
         """
         first = b"" if self._response else self._begin({})
         said = openai_envelope(error, request_id)
-        why = said["error"]
-        message = str(why["message"]) if isinstance(why, dict) else error.message
-        last = failed(self._response, error, message, self._items)
-        flat = {"code": error.code, "message": message, "param": error.param}
+        flat = flattened(said)
+        last = failed(self._response, error, str(flat["message"]), self._items)
         return (
             first
             + self._event("response.failed", {"response": last})
