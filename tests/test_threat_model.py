@@ -100,8 +100,9 @@ def test_s14_aiohttp_is_one_that_bounds_trailers_and_parts() -> None:
     assert Version(version("aiohttp")) >= Version("3.13.4")
 
 
-def test_s17_the_guide_recommends_tls_and_says_that_padding_is_not_offered() -> None:
+def test_s17_the_guide_recommends_tls_and_says_how_to_ask_for_padding() -> None:
     guide = (ROOT / "docs/security.md").read_text("utf-8")
     sizes = guide[guide.index("## Sizes of pieces") :]
     assert "TLS" in sizes
-    assert "not padded" in sizes
+    assert "include_obfuscation" in sizes
+    assert "not padded" in " ".join(sizes.split())

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from claude_gateway.defaults.settings import AUTO_CACHE
 from claude_gateway.dialects.fields import parse_object
+from claude_gateway.dialects.openai import padding
 from claude_gateway.dialects.openai import request as chat
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.numbers import with_exact_numbers
@@ -66,7 +67,8 @@ async def _answered(
         tool_names=wanted.translated.tool_names,
         extras=extras,
     )
-    return await stream_reply(request, wanted.batches(), encoder, wanted.headers)
+    padded = padding.wanted(encoder, pads=asked.pads)
+    return await stream_reply(request, wanted.batches(), padded, wanted.headers)
 
 
 def _extras(request: web.Request, asked: chat.ChatRequest, wanted: Direct) -> Extras | None:

@@ -91,4 +91,5 @@ class _ChatTurn(KeptTurn):
             wanted.translated.owned,
             ids,
             wants_events(self.request, asked=self._chat.events),
+            self._chat.pads,
         )

@@ -12,6 +12,7 @@ from claude_gateway.dialects import kept
 from claude_gateway.dialects.anthropic.stream import MessageStream
 from claude_gateway.dialects.anthropic.tool_turns import ToolTurnStream, shown
 from claude_gateway.dialects.encoder import Encoder
+from claude_gateway.dialects.openai import padding
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.endings import session_usage
 from claude_gateway.dialects.openai.stream import ChatStream, Extras
@@ -26,7 +27,8 @@ class View:
     """All of it, as JSON would have it: it is kept with a run that waits.
 
     `created` is in seconds since 1970. `names` are the client's names of tools by upstream's, `own` those
-    whose calls the gateway answers, `fields` what stands in every chunk. `events` shows what the gateway does.
+    whose calls the gateway answers, `fields` what stands in every chunk. `events` shows what the gateway does,
+    `pads` hides how long the pieces of an answer are.
     """
 
     dialect: str
@@ -36,6 +38,7 @@ class View:
     own: Owned = NOBODYS
     fields: Mapping[str, object] = field(default_factory=dict)
     events: bool = False
+    pads: bool = False
 
     def kept(self) -> dict[str, object]:
         """Return it as JSON."""
@@ -48,6 +51,7 @@ class View:
             "theirs": None if self.own.theirs is None else sorted(map(str, self.own.theirs)),
             "fields": {**self.fields},
             "events": self.events,
+            "pads": self.pads,
         }
 
     @classmethod
@@ -60,13 +64,14 @@ class View:
     def encoder(self, gateway: Gateway, run: Run) -> Encoder:
         """Return what writes the stream."""
         if self.dialect == kept.OPENAI:
-            return ChatStream(
+            stream = ChatStream(
                 self.created,
                 run.model,
                 include_usage=self.include_usage,
                 tool_names=self.names,
                 extras=self._extras(gateway, run),
             )
+            return padding.wanted(stream, pads=self.pads)
         if not self.own and not self.events:
             return MessageStream()
         return ToolTurnStream(self.own, partial(_report, gateway, run) if self.events else None)

@@ -77,6 +77,18 @@ async def test_t29_frames_come_in_the_promised_order(
     }
 
 
+@pytest.mark.parametrize("session", [{}, {"session_id": "padded"}], ids=["alone", "in a session"])
+async def test_s17_chunks_are_padded_for_who_asks(
+    gateway: GatewayProcess, upstream: FakeAnthropic, session: dict[str, object]
+) -> None:
+    body = chat_body(stream=True, stream_options={"include_obfuscation": True}, **session)
+    response = await ask(gateway.port, "POST", CHAT, body, {"x-api-key": "gw-CANARY-client"})
+    frames = [frame[frame.index(b"data: ") :] for frame in response.frames]
+    assert {len(frame) % 128 for frame in frames[:-1]} == {0}
+    said = [json.loads(frame[6:])["choices"][0]["delta"].get("content") for frame in frames[:-1]]
+    assert said == ["", "Hello", " world", None]
+
+
 async def test_t29_the_headers_of_a_stream_are_exact_and_nothing_is_compressed(
     gateway: GatewayProcess, upstream: FakeAnthropic
 ) -> None:

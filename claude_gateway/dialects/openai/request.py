@@ -57,7 +57,7 @@ class ChatRequest:
 
     `affinity` is the client's own name for what shares a cache; OpenAI routes by it, too. `fill_in`
     puts an error in the place of results of calls that are missing. `events` asks for frames about what
-    the gateway does.
+    the gateway does, `pads` for frames whose sizes tell nothing.
     """
 
     fields: Mapping[str, object]
@@ -67,6 +67,7 @@ class ChatRequest:
     affinity: str = ""
     fill_in: bool = False
     events: bool = False
+    pads: bool = False
 
 
 def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ChatRequest:
@@ -83,6 +84,7 @@ def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ChatRequest:
         optional(fields, "prompt_cache_key", str) or "",
         fill_in,
         bool(optional(options, "include_events", bool, "stream_options.")),
+        bool(optional(options, "include_obfuscation", bool, "stream_options.")),
     )
 
 
