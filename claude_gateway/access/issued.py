@@ -12,14 +12,15 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from math import inf
 
 from claude_gateway.access.issuing import PREFIX, digest_of, well_formed
 from claude_gateway.errors import Forbidden, GatewayError, Unauthorized
 from claude_gateway.key_stores import KeepsKeys
+from claude_gateway.repeating import repeated
 from claude_gateway.types.keys import FoundKey
 from claude_gateway.types.principals import Credential, Principal
 
@@ -82,22 +83,9 @@ class IssuedKeys:
             self._used = used | self._used
             log.warning("the last use of keys could not be noted", extra={"error": exc.code})
 
-    @asynccontextmanager
-    async def noting(self, every: float = NOTED) -> AsyncGenerator[None]:
+    def noting(self, every: float = NOTED) -> AbstractAsyncContextManager[None]:
         """Note the use of keys every so many seconds, until left, and once more then."""
-        task = asyncio.create_task(self._note_every(every))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self.note_use()
-
-    async def _note_every(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await self.note_use()
+        return repeated(self.note_use, every)
 
     async def _hear(self) -> None:
         """Find out whether anything was changed; one asks for all who wait."""

@@ -6,11 +6,10 @@ a process that is killed has not stored is lost: as much as was used in the last
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from decimal import Decimal
 from operator import attrgetter
@@ -18,6 +17,7 @@ from typing import TypeAlias
 
 from claude_gateway.errors import GatewayError
 from claude_gateway.interfaces import Observer
+from claude_gateway.repeating import repeated
 from claude_gateway.spending_stores import KeepsUsage
 from claude_gateway.types.runs import Run
 from claude_gateway.types.spending import Booked, Sum
@@ -67,26 +67,13 @@ class Till(Observer):
                 self._add(account, used)
             log.warning("usage could not be booked yet", extra={"error": exc.code})
 
-    @asynccontextmanager
-    async def booking(self, every: float = EVERY) -> AsyncGenerator[None]:
+    def booking(self, every: float = EVERY) -> AbstractAsyncContextManager[None]:
         """Store every so many seconds, until left, and once more then."""
-        task = asyncio.create_task(self._keep_flushing(every))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self.flush()
+        return repeated(self.flush, every)
 
     def _add(self, account: Account, used: Sum) -> None:
         before = self._sums.get(account)
         self._sums[account] = used if before is None else before + used
-
-    async def _keep_flushing(self, every: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            await asyncio.shield(self.flush())
 
 
 def _added_up(those: Sequence[Used]) -> Sum:

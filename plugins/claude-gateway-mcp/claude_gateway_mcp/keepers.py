@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from claude_gateway import ServerState, Tool
 from claude_gateway_mcp.links import TOOLS, Link, Means, connected
 from claude_gateway_mcp.listening import listen
+from claude_gateway_mcp.pauses import Pauses
 from claude_gateway_mcp.reasons import Failed
 from claude_gateway_mcp.specs import Address, Program, Spec
 from claude_gateway_mcp.translating import tools_of
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds between attempts, doubled each time
-LONGEST_PAUSE_UNSEEN = 60.0  # … of a server that was never there
-HEALTHY = 30.0  # seconds; who lived so long may start over at once
 CLOSING = 6.0  # seconds
 LISTING = 30.0  # seconds
 LOOK = 30.0  # seconds between looks at a server on the network, whose end nobody tells
@@ -51,7 +49,8 @@ class Keeper:
         self._leaving = asyncio.Event()
         self._seen = self._closing = False
         self._modes: tuple[str, ...] = self._all_modes()
-        self._failures = self._calls = 0
+        self._calls = 0
+        self._pauses = Pauses()
         self._used = 0.0
 
     # --- for those who call
@@ -110,15 +109,8 @@ class Keeper:
                 self.state = ServerState("available", ASLEEP)
                 await self._called(None)
                 continue
-            if asyncio.get_running_loop().time() - began > HEALTHY:
-                self._failures = 0
-            await self._called(self._pause())
-
-    def _pause(self) -> float:
-        longest = LONGEST_PAUSE if self._seen else LONGEST_PAUSE_UNSEEN
-        pause = min(FIRST_PAUSE * 2.0 ** min(self._failures, 20), longest)
-        self._failures += 1
-        return pause
+            lived = asyncio.get_running_loop().time() - began
+            await self._called(self._pauses.after(lived, seen=self._seen))
 
     async def _called(self, patience: float | None) -> None:
         """Wait for the pause to be over, or while asleep for somebody who calls."""

@@ -265,7 +265,7 @@ async def test_t33_a_program_that_dies_is_back_soon_and_its_tools_stay_listed(
 async def test_t33_a_program_that_dies_again_and_again_is_restarted_ever_more_seldom(
     serve: Serve, tiny: Tiny, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claude_gateway_mcp.keepers.FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("claude_gateway_mcp.pauses.FIRST_PAUSE", 0.02)
     async with serve(tiny()) as served:
         seen: list[float] = []
         for _ in range(5):
@@ -297,7 +297,7 @@ async def test_t33_idle_programs_are_stopped_and_the_next_call_starts_them(
 async def test_t33_the_number_of_children_is_the_same_after_a_hundred_starts(
     serve: Serve, tiny: Tiny, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claude_gateway_mcp.keepers.LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr("claude_gateway_mcp.pauses.LONGEST_PAUSE", 0.001)
     times = 100
     async with serve(tiny()) as served:
         descriptors = len([*Path("/proc/self/fd").iterdir()])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from opentelemetry.metrics import Meter
+from collections.abc import Sequence
+
+from opentelemetry.metrics import Histogram, Meter
 
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -33,39 +35,35 @@ class Meters:
     """Every instrument; all are histograms."""
 
     def __init__(self, meter: Meter) -> None:
-        self.tokens = meter.create_histogram(
-            "gen_ai.client.token.usage",
-            "{token}",
-            "Tokens of calls of models",
-            explicit_bucket_boundaries_advisory=TOKENS,
+        def histogram(name: str, unit: str, words: str, bounds: Sequence[float]) -> Histogram:
+            return meter.create_histogram(
+                name, unit, words, explicit_bucket_boundaries_advisory=bounds
+            )
+
+        self.tokens = histogram(
+            "gen_ai.client.token.usage", "{token}", "Tokens of calls of models", TOKENS
         )
-        self.duration = meter.create_histogram(
-            "gen_ai.client.operation.duration",
-            "s",
-            "Time of calls of models",
-            explicit_bucket_boundaries_advisory=SECONDS,
+        self.duration = histogram(
+            "gen_ai.client.operation.duration", "s", "Time of calls of models", SECONDS
         )
-        self.first_chunk = meter.create_histogram(
+        self.first_chunk = histogram(
             "gen_ai.client.operation.time_to_first_chunk",
             "s",
             "From a call of a model to the beginning of its answer",
-            explicit_bucket_boundaries_advisory=FIRST,
+            FIRST,
         )
-        self.first_token = meter.create_histogram(
+        self.first_token = histogram(
             "gen_ai.server.time_to_first_token",
             "s",
             "From the request to the first piece of the answer",
-            explicit_bucket_boundaries_advisory=FIRST,
+            FIRST,
         )
-        self.tools = meter.create_histogram(
-            "gen_ai.execute_tool.duration",
-            "s",
-            "Time of calls of tools",
-            explicit_bucket_boundaries_advisory=SECONDS,
+        self.tools = histogram(
+            "gen_ai.execute_tool.duration", "s", "Time of calls of tools", SECONDS
         )
-        self.requests = meter.create_histogram(
+        self.requests = histogram(
             "http.server.request.duration",
             "s",
             "Time of requests, to the last byte of the answer",
-            explicit_bucket_boundaries_advisory=REQUEST,
+            REQUEST,
         )

@@ -5,8 +5,9 @@ Each value is bound to its place: whose it is, of what, in which column.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from claude_gateway import (
     AskedCall,
@@ -21,6 +22,9 @@ from claude_gateway_sqlite import rows
 from claude_gateway_sqlite.packing import packed, unpacked
 from claude_gateway_sqlite.sealing import Sealer, as_text, of_text, where
 
+# Seal a value for its place, or open it.
+OnBytes: TypeAlias = Callable[[bytes, bytes], bytes]
+OnText: TypeAlias = Callable[[str, bytes], str]
 IN_JSON = "\x01"  # the only name in a mapping that is sealed
 
 
@@ -156,40 +160,35 @@ class Envelope:
         return unpacked(self._sealer.open(state, where("state", owner, run)))
 
     def execution(self, owner: str, done: ToolExecution) -> ToolExecution:
-        name = f"{done.session_id}:{done.id}"
-        output, error = done.output, done.error_message
-        return replace(
-            done,
-            input_params=self._sealer.seal(done.input_params, where("input", owner, name)),
-            output=None
-            if output is None
-            else self._sealer.seal(output, where("output", owner, name)),
-            error_message=error and self.text(error, where("error", owner, name)),
-        )
+        return _execution(owner, done, self._sealer.seal, self.text)
 
     def execution_again(self, owner: str, done: ToolExecution) -> ToolExecution:
-        name = f"{done.session_id}:{done.id}"
-        output, error = done.output, done.error_message
-        return replace(
-            done,
-            input_params=self._sealer.open(done.input_params, where("input", owner, name)),
-            output=None
-            if output is None
-            else self._sealer.open(output, where("output", owner, name)),
-            error_message=error and self.text_again(error, where("error", owner, name)),
-        )
+        return _execution(owner, done, self._sealer.open, self.text_again)
 
     def audit(self, entry: AuditEntry) -> AuditEntry:
-        if entry.arguments is None:
-            return entry
-        place = where("arguments", entry.owner, entry.call_id)
-        return replace(entry, arguments=self._sealer.seal(entry.arguments, place))
+        return _audit(entry, self._sealer.seal)
 
     def audit_again(self, entry: AuditEntry) -> AuditEntry:
-        if entry.arguments is None:
-            return entry
-        place = where("arguments", entry.owner, entry.call_id)
-        return replace(entry, arguments=self._sealer.open(entry.arguments, place))
+        return _audit(entry, self._sealer.open)
+
+
+def _execution(owner: str, done: ToolExecution, act: OnBytes, say: OnText) -> ToolExecution:
+    """Return a call with its content sealed, or opened."""
+    name = f"{done.session_id}:{done.id}"
+    output, error = done.output, done.error_message
+    return replace(
+        done,
+        input_params=act(done.input_params, where("input", owner, name)),
+        output=None if output is None else act(output, where("output", owner, name)),
+        error_message=error and say(error, where("error", owner, name)),
+    )
+
+
+def _audit(entry: AuditEntry, act: OnBytes) -> AuditEntry:
+    if entry.arguments is None:
+        return entry
+    place = where("arguments", entry.owner, entry.call_id)
+    return replace(entry, arguments=act(entry.arguments, place))
 
 
 def _log(chunk: Events) -> bytes:
