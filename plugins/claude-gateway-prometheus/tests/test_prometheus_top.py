@@ -8,12 +8,18 @@ import pty
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
+import click
 import pytest
+from claude_gateway_prometheus.commands import here
 from claude_gateway_prometheus.top.readings import Labels, Reading, quantile
 
+from claude_gateway import Settings
+from claude_gateway.cli.start import known_settings
+from claude_gateway.defaults import Defaults
+from claude_gateway.plugins import load
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Stream
 from claude_gateway.testing.raw import ask, chat_body
 from claude_gateway.testing.wire import MODEL, text_stream
@@ -21,6 +27,7 @@ from claude_gateway.testing.wire import MODEL, text_stream
 CHAT = "/v1/chat/completions"
 KEY = "gw-top"
 HEADERS = {"x-api-key": KEY}
+KNOWN = known_settings(load(("defaults", Defaults()), discover=False))
 
 
 @asynccontextmanager
@@ -153,3 +160,35 @@ def test_a_quantile_is_reckoned_as_prometheus_does(
     reading = Reading(1.0, {"x_bucket": buckets})
     assert quantile(reading, "x", share, model="m") == wanted
     assert quantile(reading, "x", share, model="another") is None
+
+
+async def test_the_address_is_that_of_the_settings_unless_something_else_is_said() -> None:
+    async with gateway() as (process, _):
+        for settings in (
+            {"PORT": f"{process.port}"},
+            {"GATEWAY_HOST": "0.0.0.0", "PORT": f"{process.port}"},
+        ):
+            code, shown = await run("--once", API_KEY=KEY, **settings)
+            assert code == 0, shown
+            assert f"127.0.0.1:{process.port}" in shown
+        code, shown = await run("--once", API_KEY=KEY, PORT="1", BASE_URL=process.url)
+        assert code == 0, shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"GATEWAY_HOST": "::", "PORT": "81"}, "http://[::1]:81"),
+        ({"GATEWAY_HOST": "192.168.1.5"}, "http://192.168.1.5:8000"),
+    ],
+)
+def test_where_a_gateway_is_follows_from_its_settings(
+    settings: Mapping[str, str], where: str
+) -> None:
+    assert here(Settings.read(settings, KNOWN)) == where
+
+
+def test_any_free_port_is_no_address() -> None:
+    with pytest.raises(click.UsageError, match="--url"):
+        here(Settings.read({"PORT": "0"}, KNOWN))
