@@ -44,11 +44,13 @@ class Site:
 
 @asynccontextmanager
 async def gateway_with_prometheus(folder: Path) -> AsyncGenerator[tuple[Traffic, Prometheus]]:
-    (folder / "mcp.json").write_text(json.dumps(BROKEN), "utf-8")
+    data = folder / "data"
+    data.mkdir()
+    (data / "mcp.json").write_text(json.dumps(BROKEN), "utf-8")
     async with FakeAnthropic() as upstream:
         env = {
             **environment(upstream),
-            "GATEWAY_DATA_DIR": str(folder),
+            "GATEWAY_DATA_DIR": str(data),  # beside it is the key, for Prometheus
             "GATEWAY_WRONG_KEYS": "0",  # or most would be 429
         }
         async with (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -131,6 +132,39 @@ async def test_a_dead_server_makes_a_failed_result_and_the_health_says_so(
         answer = await called(gateway, "tiny", "die")
         assert answer["is_error"]
         assert "ended with status 3" in answer["content"][0]["text"]
+
+
+async def becomes(gateway: GatewayProcess, status: str, *, servers: bool) -> Any:
+    async with asyncio.timeout(30):
+        while True:
+            health = (await ask(gateway.port, "GET", "/health")).json
+            if (health["status"], health["checks"]["mcp_servers"]) == (status, servers):
+                return health
+            await asyncio.sleep(0.05)
+
+
+async def test_the_health_follows_a_server_that_dies_and_returns(
+    tmp_path: Path, tiny: Tiny
+) -> None:
+    entry = tiny()
+    program, away = tmp_path / "server.py", tmp_path / "away.py"
+    words = cast("list[str]", entry["args"])
+    (script,) = (word for word in words if word.endswith(".py"))
+    shutil.copy(script, program)
+    entry = {**entry, "args": [str(program) if word == script else word for word in words]}
+    env = {
+        "GATEWAY_MCP_CONFIG": configured(tmp_path, {"tiny": entry})["GATEWAY_MCP_CONFIG"],
+        "GATEWAY_HEALTH_SECONDS": "1",
+    }
+    async with GatewayProcess(env) as gateway:
+        await available(gateway, "tiny")
+        await becomes(gateway, "healthy", servers=True)
+        program.rename(away)
+        assert (await called(gateway, "tiny", "die"))["is_error"]
+        await becomes(gateway, "degraded", servers=False)
+        away.rename(program)
+        await becomes(gateway, "healthy", servers=True)
+        assert not (await called(gateway, "tiny", "echo", text="x"))["is_error"]
 
 
 @pytest.mark.parametrize(
