@@ -1,5 +1,6 @@
 """The facade: all that a plugin needs. Whatever is not named here is internal and may change."""
 
+from claude_gateway.budget_stores import KeepsBudgets
 from claude_gateway.defaults.settings import GATEWAY_DATA_DIR, WORKSPACE_DIR
 from claude_gateway.defaults.settings import STORE as GATEWAY_STORE
 from claude_gateway.encryption import ENCRYPTION_KEY as GATEWAY_ENCRYPTION_KEY
@@ -59,6 +60,15 @@ from claude_gateway.stores import (
 )
 from claude_gateway.tool_servers import HasPrompts, HasResources, SuggestsValues, ToolServer
 from claude_gateway.types.approvals import Approval, AskedCall
+from claude_gateway.types.budgets import (
+    Budget,
+    BudgetName,
+    BudgetState,
+    Reservation,
+    Reserved,
+    Spender,
+    window_of,
+)
 from claude_gateway.types.events import (
     Accepted,
     BlockStart,
@@ -147,6 +157,9 @@ __all__ = [
     "BlockStart",
     "BlockStop",
     "Booked",
+    "Budget",
+    "BudgetName",
+    "BudgetState",
     "Call",
     "Caller",
     "ClientProfile",
@@ -173,6 +186,7 @@ __all__ = [
     "InternalError",
     "InvalidRequest",
     "KeepsAudit",
+    "KeepsBudgets",
     "KeepsKeys",
     "KeepsPins",
     "KeepsProjects",
@@ -218,6 +232,8 @@ __all__ = [
     "ReportsHealth",
     "RequestEnd",
     "RequestStart",
+    "Reservation",
+    "Reserved",
     "Resource",
     "ResourceTemplate",
     "RoundEnd",
@@ -237,6 +253,7 @@ __all__ = [
     "Shared",
     "SignatureDelta",
     "Sort",
+    "Spender",
     "Standing",
     "StorageFull",
     "Store",
@@ -274,4 +291,5 @@ __all__ = [
     "kept_key",
     "redacted_value",
     "shipped_models",
+    "window_of",
 ]

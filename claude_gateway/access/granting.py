@@ -37,6 +37,9 @@ def _check(maker: Principal, key: Key) -> None:
         most, asked = getattr(maker.limits, name), getattr(key.limits, name)
         if most is not None and (asked is None or asked > most):
             _refuse(name, f"more than {most}")
+    period = maker.limits.budget_period or "total"
+    if maker.limits.budget is not None and key.limits.budget_period not in (None, period):
+        _refuse("budget", f"a budget for each {key.limits.budget_period}")
 
 
 def _refuse(field: str, what: str) -> None:

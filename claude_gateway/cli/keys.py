@@ -53,7 +53,7 @@ def keys() -> None:
 @click.option("--rpm", type=int, help="Requests a minute.")
 @click.option("--tpm", type=int, help="Tokens a minute.")
 @click.option("--max-concurrent", type=int, help="Requests at the same time.")
-@click.option("--budget", type=float, help="US dollars in all.")
+@click.option("--budget", help="US dollars: 20 in all, 5/day or 100/month.")
 @click.option("--expires", help="When it ends: 90d, 2027-01-31, 2027-01-31T12:00:00Z. [never]")
 @json_option
 def create_key(*, as_json: bool, **options: object) -> None:

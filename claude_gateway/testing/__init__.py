@@ -3,7 +3,12 @@
 from claude_gateway.testing.backends import ModelBackendConformance
 from claude_gateway.testing.process import GatewayDidNotStart, GatewayProcess
 from claude_gateway.testing.server_extras import PromptsConformance, ResourcesConformance
-from claude_gateway.testing.stores import KeysConformance, StoreConformance, UsageConformance
+from claude_gateway.testing.stores import (
+    BudgetsConformance,
+    KeysConformance,
+    StoreConformance,
+    UsageConformance,
+)
 from claude_gateway.testing.tool_servers import ToolServerConformance
 from claude_gateway.testing.upstream import (
     Cut,
@@ -16,6 +21,7 @@ from claude_gateway.testing.upstream import (
 )
 
 __all__ = [
+    "BudgetsConformance",
     "Cut",
     "FakeAnthropic",
     "GatewayDidNotStart",

@@ -11,6 +11,8 @@ from claude_gateway.types.secrets import Secret
 
 OWNER_ID = "owner"
 
+# What a budget is for; days and months are those of UTC.
+Period: TypeAlias = Literal["day", "month", "total"]
 Scope: TypeAlias = Literal["chat", "read", "tools", "mcp:manage", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ALL_SCOPES = frozenset(SCOPES)
@@ -45,13 +47,14 @@ class Credential:
 class Limits:
     """How much a key may use; None does not limit. `budget` is in US dollars.
 
-    Requests and tokens are counted by the minute, `max_concurrent` is requests at the same time.
+    It is for each `budget_period`; None is all of the key's life. Requests and tokens are counted by the minute, `max_concurrent` is requests at the same time.
     """
 
     rpm: int | None = None
     tpm: int | None = None
     max_concurrent: int | None = None
     budget: Decimal | None = None
+    budget_period: Period | None = None
 
 
 UNLIMITED = Limits()

@@ -44,6 +44,7 @@ MORE: list[tuple[Mapping[str, object], str]] = [
         for name in ("rpm", "tpm", "max_concurrent", "budget")
         for more in (None, 9)
     ),
+    ({"limits": replace(MAKER.limits, budget_period="day")}, "budget"),
 ]
 
 

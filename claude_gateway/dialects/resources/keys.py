@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Literal, cast
 
 from claude_gateway.dialects.fields import expect, optional, required, wrong
-from claude_gateway.dialects.resources import spans
+from claude_gateway.dialects.resources import budgets, spans
 from claude_gateway.dialects.resources.reading import names, text
 from claude_gateway.dialects.resources.writing import moment
 from claude_gateway.types.keys import Key, User
-from claude_gateway.types.principals import APP_SCOPES, SCOPES, UNLIMITED, Limits, Scope
+from claude_gateway.types.principals import APP_SCOPES, SCOPES, UNLIMITED, Limits, Period, Scope
 
 LONGEST_NAME, LONGEST_USER = 100, 100
-MOST, MOST_DOLLARS = 10**12, 10**9
+MOST = 10**12
 GRACE = 86_400.0  # seconds that a key is good for after it was rotated, where nobody says
 SETS = {
     "models": "models",
@@ -90,7 +90,7 @@ def written(key: Key) -> dict[str, object]:
         "profile": key.profile,
         "on_disconnect": key.on_disconnect,
         **{name: getattr(limits, name) for name in COUNTS},
-        "budget": None if limits.budget is None else float(limits.budget),
+        "budget": budgets.short(limits.budget, limits.budget_period),
         "created_at": moment(key.created_at),
         "expires_at": _when(key.expires_at),
         "revoked_at": _when(key.revoked_at),
@@ -157,8 +157,10 @@ def _limits(fields: Mapping[str, object], before: Limits) -> Limits:
     values: dict[str, int | None] = {
         name: _count(fields, name) if name in fields else getattr(before, name) for name in COUNTS
     }
-    budget = _budget(fields) if "budget" in fields else before.budget
-    return Limits(**values, budget=budget)
+    budget, period = before.budget, before.budget_period
+    if "budget" in fields:
+        budget, period = _budget(fields)
+    return Limits(**values, budget=budget, budget_period=period)
 
 
 def _count(fields: Mapping[str, object], key: str) -> int | None:
@@ -168,14 +170,14 @@ def _count(fields: Mapping[str, object], key: str) -> int | None:
     return value
 
 
-def _budget(fields: Mapping[str, object]) -> Decimal | None:
+def _budget(fields: Mapping[str, object]) -> tuple[Decimal | None, Period | None]:
+    """Read dollars in all, or a text such as 5/day."""
     value = fields.get("budget")
     if value is None:
-        return None
-    dollars = expect(value, float, "budget")
-    if not 0 <= dollars <= MOST_DOLLARS:
-        wrong("budget", f"must be US dollars, from 0 to {MOST_DOLLARS}")
-    return Decimal(repr(dollars))
+        return None, None
+    if not isinstance(value, str):
+        return budgets.dollars(expect(value, float, "budget"), "budget"), None
+    return budgets.read_short(value, "budget")
 
 
 def _sorted(names_: frozenset[str] | None) -> list[str] | None:

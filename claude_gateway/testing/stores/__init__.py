@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from claude_gateway.testing.stores.audit import OfAudit
+from claude_gateway.testing.stores.budgets import BudgetsConformance
 from claude_gateway.testing.stores.keys import KeysConformance
 from claude_gateway.testing.stores.messages import OfMessages
 from claude_gateway.testing.stores.owners import OfOwners
@@ -42,4 +43,4 @@ class StoreConformance(
     """
 
 
-__all__ = ["KeysConformance", "StoreConformance", "UsageConformance"]
+__all__ = ["BudgetsConformance", "KeysConformance", "StoreConformance", "UsageConformance"]

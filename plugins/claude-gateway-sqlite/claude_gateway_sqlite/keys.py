@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from decimal import Decimal
 
-from claude_gateway import Conflict, FoundKey, Key, KeySecret, Limits, Listing, NotFound, Page
+from claude_gateway import Conflict, FoundKey, Key, KeySecret, Listing, NotFound, Page
+from claude_gateway_sqlite import budgets
 from claude_gateway_sqlite.desk import Desk
+from claude_gateway_sqlite.limits import limited, limits
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.rows import Row
 from claude_gateway_sqlite.users import COUNT_UP, check
@@ -113,6 +114,7 @@ def add(desk: Desk, wanted: tuple[Key, KeySecret]) -> Key:
     if desk.cur.execute(ADD, values).rowcount == 0:
         raise Conflict("There is a key of this id already.", code="exists")
     keep(desk, new.id, secret)
+    budgets.follow(desk, new)
     return new
 
 
@@ -133,8 +135,10 @@ def get(desk: Desk, key_id: str) -> Key:
 def change(desk: Desk, wanted: tuple[str, Mapping[str, object]]) -> Key:
     key_id, changes = wanted
     check(changes, CHANGEABLE)
-    changed: Key = replace(get(desk, key_id), **changes)  # type: ignore[arg-type]
+    before = get(desk, key_id)
+    changed: Key = replace(before, **changes)  # type: ignore[arg-type]
     desk.cur.execute(CHANGE, (*changeable(changed), changed.id))
+    budgets.follow(desk, changed, before)
     desk.cur.execute(COUNT_UP)
     return changed
 
@@ -173,17 +177,3 @@ def names(value: frozenset[str] | None) -> str | None:
 
 def named(text: str | None) -> frozenset[str] | None:
     return None if text is None else frozenset(json.loads(text))
-
-
-def limits(value: Limits) -> str | None:
-    """JSON of what is limited; the budget as text, so that it stays exact."""
-    told = {field.name: getattr(value, field.name) for field in fields(value)}
-    some = {name: part for name, part in told.items() if part is not None}
-    return json.dumps(some, default=str) if some else None
-
-
-def limited(text: str | None) -> Limits:
-    if text is None:
-        return Limits()
-    told = json.loads(text)
-    return Limits(**{**told, "budget": Decimal(told["budget"])} if "budget" in told else told)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from claude_gateway import StoreFigures
 from claude_gateway_sqlite import turns
 from claude_gateway_sqlite.audit import Audit
+from claude_gateway_sqlite.budgets import Budgets
 from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
 from claude_gateway_sqlite.instances import Instances
@@ -44,6 +45,7 @@ class SqliteStore(
     Audit,
     Keys,
     Users,
+    Budgets,
     Pruning,
 ):
     """Everything in one file."""

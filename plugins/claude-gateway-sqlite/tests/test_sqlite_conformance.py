@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 from claude_gateway_sqlite.store import SqliteStore, open_store
 
-from claude_gateway.testing import KeysConformance, StoreConformance, UsageConformance
+from claude_gateway.testing import (
+    BudgetsConformance,
+    KeysConformance,
+    StoreConformance,
+    UsageConformance,
+)
 
 
 class OfSqlite:
@@ -25,4 +30,8 @@ class TestKeys(OfSqlite, KeysConformance):
 
 
 class TestUsage(OfSqlite, UsageConformance):
+    pass
+
+
+class TestBudgets(OfSqlite, BudgetsConformance):
     pass

@@ -9,7 +9,7 @@ import pytest
 from claude_gateway_sqlite.sealed import SealedStore, open_sealed
 from claude_gateway_sqlite.sealing import Sealer
 
-from claude_gateway.testing import KeysConformance, StoreConformance
+from claude_gateway.testing import BudgetsConformance, KeysConformance, StoreConformance
 from claude_gateway.testing.stores.search import OfSearch
 
 KEY = bytes(range(32))
@@ -34,4 +34,8 @@ for _name in SEARCHES:  # nothing can be found in what cannot be read
 
 
 class TestSealedKeys(OfSealed, KeysConformance):
+    pass
+
+
+class TestSealedBudgets(OfSealed, BudgetsConformance):
     pass

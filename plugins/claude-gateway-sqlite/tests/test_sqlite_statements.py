@@ -80,6 +80,11 @@ def assert_asks_with_a_constant(node: ast.Call) -> None:
 WHOLE = {
     "search.WAITING",
     "search.WAITING_OF",
+    "budgets.COUNT",
+    "budgets.LIST",
+    "budgets.REVISION",
+    "budgets.SUBJECTS",
+    "budgets.WHO_RESERVES",
     "health.FELT",
     "turns.LAST_RUN",
     "copies.COUNTS",
@@ -142,6 +147,7 @@ def test_no_statement_reads_a_whole_table(database: sqlite3.Connection, name: st
     [
         "audit.OF_OWNER",
         "audit.OF_ALL",
+        "budgets.LIST",
         "keys.LIST",
         "keys.LIST_OF_USER",
         "users.LIST",

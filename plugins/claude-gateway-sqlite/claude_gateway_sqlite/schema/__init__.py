@@ -12,6 +12,7 @@ of 1e-12 dollars, NULL where nobody knows.
 
 from __future__ import annotations
 
+from claude_gateway_sqlite.schema.budgets import V7
 from claude_gateway_sqlite.schema.first import V1
 from claude_gateway_sqlite.schema.keys import V5
 from claude_gateway_sqlite.schema.tools import V2, V3, V4
@@ -23,7 +24,7 @@ APPLICATION = 1_128_757_041
 EVENT_BITS = 30
 LAST_EVENT = (1 << EVENT_BITS) - 1
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6)
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7)
 
 
 def statements(script: str) -> list[str]:
