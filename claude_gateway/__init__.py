@@ -124,6 +124,7 @@ from claude_gateway.types.trust import AuditEntry, AuditFilter, Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.usage import Usage
 from claude_gateway.types.watching import (
+    BudgetNews,
     HealthLook,
     RequestEnd,
     RequestStart,
@@ -159,6 +160,7 @@ __all__ = [
     "Booked",
     "Budget",
     "BudgetName",
+    "BudgetNews",
     "BudgetState",
     "Call",
     "Caller",

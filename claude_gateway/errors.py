@@ -148,6 +148,13 @@ class RateLimited(GatewayError):
     retryable = True
 
 
+class BudgetExceeded(RateLimited):
+    """There is no money left for this, and trying again at once does not make any."""
+
+    default_code = "budget_exceeded"
+    retryable = False
+
+
 class InternalError(GatewayError):
     """A defect of the gateway or of one of its plugins."""
 
@@ -212,6 +219,8 @@ ENDS: Mapping[str, type[GatewayError]] = {
     "interrupted": Unavailable,
     "shutting_down": Unavailable,
     "answer_too_large": PayloadTooLarge,
+    "budget_exceeded": BudgetExceeded,
+    "model_unpriced": Forbidden,
 }
 
 

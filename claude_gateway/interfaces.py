@@ -20,6 +20,7 @@ from claude_gateway.types.requests import Answer, ModelRequest
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
 from claude_gateway.types.watching import (
+    BudgetNews,
     RequestEnd,
     RequestStart,
     RoundEnd,
@@ -228,6 +229,9 @@ class Observer:
 
     def breaker_changed(self, backend: str, state: str) -> None:
         """Called when a backend's circuit became `open`, `half-open` or `closed`."""
+
+    def budget_told(self, news: BudgetNews) -> None:
+        """Called when a budget warns about a call of a model, or refuses it."""
 
     def request_ended(self, request: RequestEnd) -> None:
         """Called when an HTTP request is over, whatever it was."""

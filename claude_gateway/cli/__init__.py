@@ -20,6 +20,7 @@ BUILT_IN: Mapping[str, str] = {
     "serve": "serve:serve",
     "keys": "keys:keys",
     "users": "users:users",
+    "budgets": "budgets:budgets",
     "projects": "projects:projects",
     "sessions": "sessions:sessions",
     "usage": "usage:usage",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from claude_gateway.settings import Setting, whole
 
 SECTION = "Limits"
@@ -45,10 +47,31 @@ USER_CONCURRENT = Setting(
     SECTION,
 )
 
+
+def policy(raw: str) -> Literal["refuse", "allow"]:
+    """What becomes of a request whose cost nobody knows."""
+    word = raw.strip().lower()
+    if word == "refuse":
+        return "refuse"
+    if word == "allow":
+        return "allow"
+    raise ValueError(f"wants refuse or allow, not {raw!r}")
+
+
+BUDGET_UNPRICED: Setting[Literal["refuse", "allow"]] = Setting(
+    "GATEWAY_BUDGET_UNPRICED",
+    policy,
+    "refuse",
+    "Where a budget applies and nobody knows what a model costs: refuse the request, or allow it, which counts "
+    "as nothing.",
+    SECTION,
+)
+
 ALL: tuple[Setting[object], ...] = (
     MAX_CONCURRENT,
     MAX_WAITING,
     USER_RPM,
     USER_TPM,
     USER_CONCURRENT,
+    BUDGET_UNPRICED,
 )

@@ -27,6 +27,7 @@ from claude_gateway.engine.following import Following
 from claude_gateway.engine.hearing import Hearing, tell
 from claude_gateway.engine.joining import Joiner
 from claude_gateway.engine.pauses import PAUSES
+from claude_gateway.engine.paying import PayingCaller, Purse
 from claude_gateway.engine.places import Places
 from claude_gateway.engine.rounds import Rounds, Turn
 from claude_gateway.errors import UpstreamError
@@ -49,11 +50,16 @@ class Engine:
         max_retries: int,
         breakers: Breakers | None = None,
         places: Places | None = None,
+        purse: Purse | None = None,
     ) -> None:
-        """Without `breakers` no circuit ever opens; without `places` no turn waits for others."""
+        """Without `breakers` no circuit ever opens, without `places` no turn waits for others.
+
+        `purse` pays for calls; without one nobody asks what they cost.
+        """
         self._hearing = Hearing(observers)
         self._places = places
-        self._caller = _caller(observers, max_retries, breakers or Breakers())
+        caller = _caller(observers, max_retries, breakers or Breakers())
+        self._caller = caller if purse is None else PayingCaller(caller, purse)
 
     def stream(
         self,

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeAlias, TypeVar
 from claude_gateway.interfaces import Observer
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
-from claude_gateway.types.watching import RequestEnd, Standing, StreamEnd, ToolEnd
+from claude_gateway.types.watching import BudgetNews, RequestEnd, Standing, StreamEnd, ToolEnd
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +29,9 @@ class Hearing:
         )
         self.counts: Hears[int] = tuple(
             o.sessions_counted for o in observers if _overrides(o, "sessions_counted")
+        )
+        self.budgets: Hears[BudgetNews] = tuple(
+            o.budget_told for o in observers if _overrides(o, "budget_told")
         )
         self.sessions: Hears[float] = tuple(
             o.session_ended for o in observers if _overrides(o, "session_ended")

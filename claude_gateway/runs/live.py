@@ -113,6 +113,8 @@ class LiveRun:
         run = self._work.run
         if run.permit is not None:
             run.permit.over(run.usage.total_tokens)
+        if run.held is not None:  # it was stopped before its model was asked
+            run.held.release()
 
     def cancel(self, why: Ending = "cancelled") -> None:
         """End it soon. What was said is kept; an end that is being stored is not disturbed.

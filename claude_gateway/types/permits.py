@@ -1,4 +1,4 @@
-"""Leave to make a turn, for those whose use is limited."""
+"""Leave to make a turn, and money for it, for those whose use is limited."""
 
 from __future__ import annotations
 
@@ -12,4 +12,12 @@ class Permit(Protocol):
 
     def over(self, tokens: int) -> None:
         """Take note that it has ended, and what it used. Only the first call counts."""
+        ...
+
+
+class Hold(Protocol):
+    """Money that is reserved for a call."""
+
+    def release(self) -> None:
+        """Give it back: the call was not made. Only the first that is said of its end counts."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeAlias
 
-from claude_gateway.types.permits import Permit
+from claude_gateway.types.permits import Hold, Permit
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.usage import NOTHING, Usage
 
@@ -39,7 +39,10 @@ class Run:
 
     `permit` is leave to make it, where its caller is limited; `queued` is how long it waited for a place.
 
-    `kept` is whether a store keeps it as a run; what others use is only added up.
+    `held` is money that is reserved for the call of the model that comes next, if it is already, and `warning` is
+    what callers are to know of their budgets.
+
+    `kept` is whether a store keeps it as a run, in the project and session, if any; what others use is only added up.
 
     `listed` is whether `model` is one that the gateway lists; others are names that a client chose.
     """
@@ -68,7 +71,11 @@ class Run:
     listed: bool = True
     permit: Permit | None = field(default=None, repr=False, compare=False)
     queued: float = 0.0
+    held: Hold | None = field(default=None, repr=False, compare=False)
+    warning: str = ""
     kept: bool = False
+    project_id: str | None = None
+    session_id: str | None = None
     asked: float | None = None
     upstream: float = 0.0
     price: PriceOf = field(default=unpriced, repr=False, compare=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from claude_gateway.types.budgets import BudgetKind
+from claude_gateway.types.principals import Period
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
 
@@ -122,6 +124,17 @@ class ToolEnd:
     seconds: float
 
 
+@dataclass(slots=True)
+class BudgetNews:
+    """A budget that warns about a call of a model, or `refused` it. `share` is how much of it is spent."""
+
+    run: Run
+    kind: BudgetKind
+    period: Period
+    share: float
+    refused: bool
+
+
 @dataclass(frozen=True, slots=True)
 class HealthLook:
     """What a health check said last, and how many seconds ago."""
@@ -157,7 +170,8 @@ class Standing:
     `requests` are being answered, `streams` of events among them; `turns_waiting` wait for an earlier turn
     of their session, `turns_queued` for a place among those that are answered; `runs_parked` wait for people to decide about `approvals` calls; `tool_calls` are
     under way. `servers` are tool servers with their status, `breakers` backends with the state of their
-    circuit. `store` is None where there is none, or it does not count.
+    circuit. `store` is None where there is none, or it does not count. `budgets` are shares that are spent,
+    1.0 is all: by kind of budget the highest of those that were used lately.
     """
 
     requests: int
@@ -172,3 +186,4 @@ class Standing:
     checks: tuple[HealthLook, ...]
     store: StoreFigures | None
     draining: bool
+    budgets: Mapping[str, float] = field(default_factory=dict)

@@ -24,7 +24,9 @@ async def create_key(request: web.Request) -> web.StreamResponse:
     """Make a key, which may do no more than the one that makes it."""
     wanted = keys.read(parse_object(await read_json_body(request)))
     check_grant(request[PRINCIPAL], wanted)
-    return _told(*await _keyring(request).issue(wanted), 201)
+    made = await _keyring(request).issue(wanted)
+    _changed(request)
+    return _told(*made, 201)
 
 
 async def list_keys(request: web.Request) -> web.StreamResponse:
@@ -115,10 +117,12 @@ async def _key(request: web.Request) -> Key:
 
 
 def _changed(request: web.Request) -> None:
-    """What is remembered of keys is not true any more."""
-    issued = request.app[GATEWAY].keys
-    if issued is not None:
-        issued.forget()
+    """What is remembered of keys is not true any more, nor who has a budget."""
+    gateway = request.app[GATEWAY]
+    if gateway.keys is not None:
+        gateway.keys.forget()
+    if gateway.budgets is not None:
+        gateway.budgets.forget()
 
 
 def _told(key: Key, secret: Secret, status: int) -> web.Response:

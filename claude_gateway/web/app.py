@@ -18,6 +18,7 @@ from claude_gateway.web import (
     admin,
     approvals,
     audit,
+    budgets,
     chat,
     chat_status,
     exports,
@@ -42,6 +43,7 @@ from claude_gateway.web.peers import TRUSTED
 from claude_gateway.web.sharing import together
 from claude_gateway.web.signing import SIGNS, sign
 
+BUDGET = "/v1/admin/budgets/{kind}/{subject}/{period}"
 METHOD = re.compile("[A-Z]+")
 PUBLIC = RouteRule(public=True)
 KNOWN = RouteRule(scopes=SCOPES)
@@ -128,6 +130,11 @@ ROUTES = (
     Route("PATCH", "/v1/admin/keys/{id}", admin.change_key, ADMIN),
     Route("DELETE", "/v1/admin/keys/{id}", admin.revoke_key, ADMIN),
     Route("POST", "/v1/admin/keys/{id}/rotate", admin.rotate_key, ADMIN),
+    Route("GET", "/v1/budgets", budgets.own_budgets, USAGE),
+    Route("GET", "/v1/admin/budgets", budgets.list_budgets, ADMIN),
+    Route("GET", BUDGET, budgets.get_budget, ADMIN),
+    Route("PUT", BUDGET, budgets.set_budget, ADMIN),
+    Route("DELETE", BUDGET, budgets.remove_budget, ADMIN),
     Route("POST", "/v1/admin/users", admin.create_user, ADMIN),
     Route("GET", "/v1/admin/users", admin.list_users, ADMIN),
     Route("GET", "/v1/admin/users/{id}", admin.get_user, ADMIN),

@@ -30,8 +30,12 @@ async def at_work(gateway: Gateway) -> AsyncGenerator[None]:
             await stack.enter_async_context(gateway.keys.noting())
         if gateway.till is not None:
             await stack.enter_async_context(gateway.till.booking())
+        if gateway.budgets is not None:
+            await stack.enter_async_context(gateway.budgets.keeping())
         if gateway.runs is not None:
             await recover(gateway.runs.store, gateway.runs.price, gateway.ids.message)
+            if gateway.budgets is not None:  # what runs have cost that were recovered is known now
+                await gateway.budgets.store.release_abandoned()
             await stack.enter_async_context(gateway.runs.keeping())
             if gateway.deciding is not None:
                 await gateway.deciding.take_up(partial(_lives_here, gateway))

@@ -17,8 +17,9 @@ from claude_gateway.access.issued import IssuedKeys
 from claude_gateway.access.limiter import Limiter
 from claude_gateway.access.reach import Reach
 from claude_gateway.access.throttle import Throttle
+from claude_gateway.budget_stores import as_budget_store
 from claude_gateway.conversations.toolboxes import toolbox_of
-from claude_gateway.defaults import fetch_settings, peer_settings, tool_settings
+from claude_gateway.defaults import fetch_settings, limit_settings, peer_settings, tool_settings
 from claude_gateway.defaults import keeping_settings as keeping
 from claude_gateway.defaults import resilience_settings as resilience
 from claude_gateway.defaults import settings as names
@@ -28,7 +29,6 @@ from claude_gateway.engine import Engine
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.following import Following
 from claude_gateway.engine.hearing import Hearing, tell
-from claude_gateway.engine.places import Places
 from claude_gateway.errors import NotFound, SettingsError
 from claude_gateway.key_stores import as_key_store
 from claude_gateway.loop.limits import limits_of
@@ -41,6 +41,8 @@ from claude_gateway.registry import Registry
 from claude_gateway.runs import Limits, Runs
 from claude_gateway.runs.deciding import Deciding
 from claude_gateway.settings import Settings
+from claude_gateway.spending.bounds import Bounds
+from claude_gateway.spending.budgets import Budgets
 from claude_gateway.spending.till import Till
 from claude_gateway.spending_stores import as_usage_store
 from claude_gateway.toolbox import Toolbox
@@ -81,12 +83,21 @@ def build_gateway(
     hearing, following = Hearing(registry.observers), Following(registry.observers)
     toolbox = _toolbox(settings, registry, hearing, following)
     issued, till, queue = _issued(registry), _till(registry), places_of(settings)
+    unpriced = settings[limit_settings.BUDGET_UNPRICED] == "allow"
+    bounds = Bounds(catalogue, factors, _today, unpriced)
+    budgets = _budgets(registry, bounds, hearing)
     gateway = Gateway(
         settings=settings,
         catalogue=catalogue,
         factors=factors,
         fallbacks=Fallbacks(settings[resilience.FALLBACKS], catalogue, resilience.FALLBACKS.name),
-        engine=_engine(settings, registry, till, breakers, queue),
+        engine=Engine(
+            (*registry.observers, *([till] if till else ())),
+            settings[resilience.MAX_RETRIES],
+            breakers,
+            queue,
+            budgets,
+        ),
         door=_door(settings, registry, issued),
         edge=Edge(registry.profiles),
         health=_health(settings, registry, toolbox, breakers),
@@ -105,6 +116,7 @@ def build_gateway(
         keys=issued,
         access_log=access_log,
         till=till,
+        budgets=budgets,
         fetcher=_fetcher(settings),
         runs=_runs(settings, registry, price),
         limiter=_limiter(settings, siblings),
@@ -140,15 +152,9 @@ def _till(registry: Registry) -> Till | None:
     return None if store is None else Till(store)
 
 
-def _engine(
-    settings: Settings,
-    registry: Registry,
-    till: Till | None,
-    breakers: Breakers,
-    queue: Places | None,
-) -> Engine:
-    observers = (*registry.observers, *([till] if till else ()))
-    return Engine(observers, settings[resilience.MAX_RETRIES], breakers, queue)
+def _budgets(registry: Registry, bounds: Bounds, hearing: Hearing) -> Budgets | None:
+    store = as_budget_store(registry.store)
+    return None if store is None else Budgets(store, bounds, partial(tell, hearing.budgets))
 
 
 def _door(settings: Settings, registry: Registry, issued: IssuedKeys | None) -> Door:

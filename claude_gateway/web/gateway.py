@@ -28,6 +28,7 @@ from claude_gateway.runs import Runs
 from claude_gateway.runs.deciding import Deciding
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.settings import Settings
+from claude_gateway.spending.budgets import Budgets
 from claude_gateway.spending.till import Till
 from claude_gateway.stores import Store
 from claude_gateway.toolbox import Toolbox
@@ -94,6 +95,7 @@ class Gateway:
     keys: IssuedKeys | None = None
     access_log: AccessLog | None = None
     till: Till | None = None
+    budgets: Budgets | None = None
     mcp_sessions: Sessions = field(default_factory=Sessions)
     fetcher: Fetcher | None = None
     runs: Runs | None = None

@@ -19,6 +19,7 @@ from claude_gateway.defaults.settings import AUTO_CACHE
 from claude_gateway.dialects.openai.params import Translated, Whole
 from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.dialects.session_fields import SessionFields
+from claude_gateway.engine.calls import Asking
 from claude_gateway.engine.pauses import PAUSES
 from claude_gateway.engine.rounds import Rounds
 from claude_gateway.loop.rounds import ToolRounds
@@ -146,7 +147,7 @@ class KeptTurn(ABC):
         batches = self.gateway.engine.stream(resolved.backend, call, run, others, rounds)
         session = joined.session if joined is not None else None
         work = replace(self.work(run, batches, wanted, session), kept=self._kept)
-        return await begun(self.request, start, work, claim)
+        return await begun(self.request, start, work, claim, Asking(resolved.backend, call, others))
 
     def _rounds(self, run: Run, wanted: Wanted) -> Rounds:
         if self.tools is None:

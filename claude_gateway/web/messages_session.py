@@ -23,6 +23,7 @@ from claude_gateway.dialects.anthropic import request as native
 from claude_gateway.dialects.exact import parsed
 from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.dialects.visible import NOBODYS
+from claude_gateway.engine.calls import Asking
 from claude_gateway.engine.thinking import binds
 from claude_gateway.loop.rounds import ToolRounds
 from claude_gateway.models.catalogue import Resolved
@@ -93,7 +94,8 @@ class _NativeTurn:
             call = self._with_history(call, opening, joined, resolved)
         record = record_of(self._request, run, wish, kept.ANTHROPIC, joined)
         start = start_of(record, opening, joined, wish.replay(self._request, run.id))
-        return await begun(self._request, start, self._work(run, resolved, call), claim)
+        asking = self._asking(resolved, call)
+        return await begun(self._request, start, self._work(run, asking), claim, asking)
 
     def _joined(self, opening: Opening, resolved: Resolved) -> Joined:
         """Let the request join the session; with other tools than before, thinking is left out."""
@@ -144,7 +146,13 @@ class _NativeTurn:
         """Return the request's fields exactly, with the gateway's tools where it runs any."""
         return parsed(self._asked.body) if self._tools is None else {**self._tools.fields}
 
-    def _work(self, run: Run, resolved: Resolved, call: ModelRequest) -> Work:
+    def _asking(self, resolved: Resolved, call: ModelRequest) -> Asking:
+        others = others_of(self._request, self._asked, resolved) if call.raw is not None else ()
+        if not self._asked.stream and call.raw is not None:  # inside, every kept run is a stream
+            call = replace(call, params=_without(parsed(self._asked.body)), raw=None)
+        return Asking(resolved.backend, replace(call, stream=True), others)
+
+    def _work(self, run: Run, asking: Asking) -> Work:
         rounds = self._tools.rounds(run, parks=True) if self._tools is not None else None
         own = self._tools.own if self._tools is not None else NOBODYS
         view = View(kept.ANTHROPIC, own=own, events=wants_events(self._request))
@@ -152,11 +160,8 @@ class _NativeTurn:
         async def reply(message: Mapping[str, object], _cost: Decimal | None) -> bytes:
             return view.whole(self._gateway, run, message)
 
-        others = others_of(self._request, self._asked, resolved) if call.raw is not None else ()
-        if not self._asked.stream and call.raw is not None:  # inside, every kept run is a stream
-            call = replace(call, params=_without(parsed(self._asked.body)), raw=None)
         batches = self._gateway.engine.stream(
-            resolved.backend, replace(call, stream=True), run, others, rounds
+            asking.backend, asking.request, run, asking.alternatives, rounds
         )
         work = Work(
             run,

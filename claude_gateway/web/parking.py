@@ -79,7 +79,7 @@ def revived(
         raise _cannot("another version of the gateway has kept it")
     if state["own_key"] and principal is None:
         raise _cannot("the gateway was started anew, and the key that pays for it is never stored")
-    run = _run(record, state["run"], principal or Principal(record.owner, record.owner))
+    run = _run(record, state["run"], principal or _known(record))
     run.kept = True
     run.price, run.listed = gateway.price, gateway.catalogue.lists(run.model)
     turn = restored(state["turn"], run, _backend(gateway, run, state), run.principal.upstream_key)
@@ -96,6 +96,11 @@ def revived(
     work = Work(run, batches, encoder, str(state["message_id"]), kept=lambda: rounds.memory.kept)
     work = replace(work, parked=partial(parked, rounds, scope, view, work.message_id))
     return Revived(work if record.stream else _in_one_piece(gateway, work, view), gathered)
+
+
+def _known(record: RunRecord) -> Principal:
+    """Return what is known of who asked, for whom budgets count on."""
+    return Principal(record.owner, record.owner, key_id=record.key_id)
 
 
 def _in_one_piece(gateway: Gateway, work: Work, view: View) -> Work:
@@ -128,6 +133,8 @@ def _run(record: RunRecord, state: Mapping[str, Any], principal: Principal) -> R
         deadline=None if left is None else now + _seconds(left),
         usage=_usage(state["usage"]),
         rounds=tuple(map(_usage, state["rounds"])),
+        project_id=record.project_id,
+        session_id=record.session_id,
         **{name: state[name] for name in ACCOUNT},
     )
 

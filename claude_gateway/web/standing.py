@@ -26,6 +26,7 @@ def standing(gateway: Gateway, breakers: Breakers) -> Standing:
         checks=gateway.health.looks(),
         store=_figures(gateway.store),
         draining=gateway.draining,
+        budgets={} if gateway.budgets is None else gateway.budgets.shares(),
     )
 
 

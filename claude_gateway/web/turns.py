@@ -13,6 +13,7 @@ from aiohttp import web
 from claude_gateway.conversations.joining import Joined
 from claude_gateway.conversations.opening import Opening, drafted, opened
 from claude_gateway.dialects.session_fields import SessionFields
+from claude_gateway.engine.calls import Asking
 from claude_gateway.errors import Conflict, GatewayError, NotFound, revived
 from claude_gateway.runs import Runs
 from claude_gateway.runs.claims import Claim
@@ -69,12 +70,23 @@ def the_runs(request: web.Request) -> Runs:
 
 
 async def begun(
-    request: web.Request, start: TurnStart, work: Work, claim: Claim | None
+    request: web.Request, start: TurnStart, work: Work, claim: Claim | None, asking: Asking
 ) -> LiveRun | RunRecord:
-    """Store the start of a turn, and let it run; a session that is new is counted soon."""
-    run = await the_runs(request).begin(start, work, claim)
+    """Store the start of a turn, and let it run; a session that is new is counted soon.
+
+    `asking` is its first call of a model, for which money is reserved before anything is stored.
+    """
+    gateway, runs = request.app[GATEWAY], the_runs(request)
+    if gateway.budgets is not None:
+        await gateway.budgets.reserve_first(asking, work.run)
+    try:
+        run = await runs.begin(start, work, claim)
+    finally:
+        held = work.run.held
+        if held is not None and runs.live(start.run.owner, start.run.id) is None:
+            held.release()
     if start.new_session:
-        request.app[GATEWAY].session_count.changed()
+        gateway.session_count.changed()
     return run
 
 
@@ -180,6 +192,8 @@ def record_of(
     """Return a run as it begins to be kept."""
     session = joined.session if joined is not None else None
     run.kept = True
+    if session is not None:
+        run.session_id, run.project_id = session.id, session.project_id
     return RunRecord(
         run.id,
         run.principal.id,

@@ -88,6 +88,11 @@ NEEDED: Mapping[str, set[str] | frozenset[str]] = {
     "PATCH /v1/admin/keys/{id}": {"admin"},
     "DELETE /v1/admin/keys/{id}": {"admin"},
     "POST /v1/admin/keys/{id}/rotate": {"admin"},
+    "GET /v1/budgets": {"read", "chat", "admin"},
+    "GET /v1/admin/budgets": {"admin"},
+    "GET /v1/admin/budgets/{kind}/{subject}/{period}": {"admin"},
+    "PUT /v1/admin/budgets/{kind}/{subject}/{period}": {"admin"},
+    "DELETE /v1/admin/budgets/{kind}/{subject}/{period}": {"admin"},
     "POST /v1/admin/users": {"admin"},
     "GET /v1/admin/users": {"admin"},
     "GET /v1/admin/users/{id}": {"admin"},
@@ -150,7 +155,8 @@ async def people(strict: GatewayProcess) -> People:
 async def tried(caller: Caller, route: str) -> Response:
     """Ask for it, whatever comes of that."""
     method, path = route.split(" ")
-    for name in ("session_id", "response_id", "run_id", "tool_call_id", "model_id", "id", "tool"):
+    names = ("session_id", "response_id", "run_id", "tool_call_id", "model_id", "id", "tool")
+    for name in (*names, "kind", "subject", "period"):
         path = path.replace(f"{{{name}}}", "none")
     path = path.replace("{server_id}", "mcp_filesystem")
     return await caller.ask(method, path, b"{}" if method in ("POST", "PUT", "PATCH") else b"")
