@@ -22,6 +22,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIRING = {
     "ApprovalsWait",
     "BreakerOpen",
+    "BudgetNearlySpent",
+    "BudgetSpent",
     "GatewayErrors",
     "HealthCheckFails",
     "KeysRefused",

@@ -60,6 +60,7 @@ class Traffic:
         await self.ask("POST", CHAT, chat_body(stream=True))
         await self._tools()
         await self._session()
+        await self._budget()
         await asyncio.gather(*(self.ask("GET", "/v1/models", key="gw-wrong") for _ in range(100)))
 
     async def hold(self) -> None:
@@ -101,6 +102,10 @@ class Traffic:
         session = await self._new_session()
         await self.ask("POST", CHAT, chat_body(session_id=session))
         await self.ask("DELETE", f"/v1/sessions/{session}")
+
+    async def _budget(self) -> None:
+        made = await ask(self.gateway.port, "POST", "/v1/admin/keys", {"name": "poor", "budget": 0})
+        await self.ask("POST", CHAT, chat_body(), key=made.json["key"])
 
     async def _new_session(self) -> str:
         return str((await self.ask("POST", "/v1/sessions", {})).json["id"])

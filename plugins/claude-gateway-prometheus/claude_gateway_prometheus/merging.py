@@ -18,6 +18,7 @@ GROWING = ("counter", "histogram")
 # States that all workers see, each at its own time, or that are one's when they are anybody's.
 LARGEST = {
     "active_sessions",
+    "budget_used_ratio",
     "claude_gateway_build_info",
     "gateway_draining",
     "health_check_age_seconds",

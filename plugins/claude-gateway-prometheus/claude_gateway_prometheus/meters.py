@@ -103,6 +103,18 @@ class Meters:
             registry=registry,
             buckets=FIRST_TOKEN_SECONDS,
         )
+        self.budget_refusals = Counter(
+            "budget_refusals",
+            "Calls of models that a budget refused",
+            ["kind", "period"],
+            registry=registry,
+        )
+        self.budget_warnings = Counter(
+            "budget_warnings",
+            "Calls of models that a budget warned about",
+            ["kind", "period"],
+            registry=registry,
+        )
         self.unpriced = Sums("unpriced_runs", "Turns whose price nobody knows", registry=registry)
         self.tool_seconds = Histogram(
             "mcp_tool_duration_seconds",

@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from claude_gateway import (
+    BudgetNews,
     GatewayError,
     Observer,
     RequestEnd,
@@ -128,6 +129,11 @@ class Counting(Observer):
 
     def breaker_changed(self, backend: str, state: str) -> None:
         self._meters.breakers.labels(backend).set(STATES.get(state, 0.0))
+
+    def budget_told(self, news: BudgetNews) -> None:
+        meters = self._meters
+        told = meters.budget_refusals if news.refused else meters.budget_warnings
+        told.labels(news.kind, news.period).inc()
 
     def request_ended(self, request: RequestEnd) -> None:
         method = request.method if request.method in METHODS else OTHER

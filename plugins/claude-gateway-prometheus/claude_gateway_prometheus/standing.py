@@ -41,6 +41,7 @@ class StandingCollector(Collector):
             yield GaugeMetricFamily(name, help_, float(getattr(now, attribute)))
         yield _servers(now)
         yield from _checks(now)
+        yield _budgets(now)
         if now.store is not None:
             yield from _store(now.store)
 
@@ -53,6 +54,17 @@ def _servers(now: Standing) -> Metric:
         if status != "disabled":  # nobody wants it up
             up.add_metric([id_], float(status == "available"))
     return up
+
+
+def _budgets(now: Standing) -> Metric:
+    used = GaugeMetricFamily(
+        "budget_used_ratio",
+        "The highest share that is spent, of budgets that were used lately",
+        labels=["kind"],
+    )
+    for kind, share in now.budgets.items():
+        used.add_metric([kind], share)
+    return used
 
 
 def _checks(now: Standing) -> Iterator[Metric]:

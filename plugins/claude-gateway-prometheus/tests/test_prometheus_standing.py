@@ -188,3 +188,24 @@ async def test_a_store_that_cannot_write_is_counted(tmp_path: Path) -> None:
         finally:
             other.close()
         assert await site.number("store_full") == 0
+
+
+async def test_budgets_are_seen_by_kind_with_what_they_warn_about_and_refuse(site: Site) -> None:
+    made = (await site.ask("POST", "/v1/admin/keys", {"name": "phone"})).json
+    path, key = f"/v1/admin/budgets/key/{made['id']}", {"x-api-key": made["key"]}
+    await site.ask("PUT", f"{path}/day", {"limit": 1, "soft": 0.1})
+
+    async def spent() -> int:
+        usage = {"input_tokens": 250_000, "output_tokens": 1}
+        site.upstream.script(answering(text("Hello"), usage=usage))
+        body = chat_body(max_tokens=100)
+        return (await ask(site.gateway.port, "POST", CHAT, body, key)).status
+
+    assert await spent() == 200
+    assert await spent() == 200
+    assert await site.number("budget_used_ratio", kind="key") == pytest.approx(0.50001)
+    assert await site.number("budget_warnings_total", kind="key", period="day") == 1
+    assert await site.figure("budget_refusals_total", kind="key", period="day") is None
+    assert await spent() == 429
+    assert await site.number("budget_refusals_total", kind="key", period="day") == 1
+    assert await site.number("budget_used_ratio", kind="key") == pytest.approx(1.00002)
