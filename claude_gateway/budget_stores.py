@@ -54,6 +54,7 @@ class KeepsBudgets(Protocol):
     async def reserve(self, wanted: Reservation) -> Reserved:
         """Reserve of every budget that applies, or of none when it does not fit into all of them.
 
+        How much is `wanted.granted` of what is left in the one in which that is least.
         One transaction, whoever else reserves at the same time: never is more spent and reserved together
         than there is. A budget of nothing, or with nothing left, refuses what costs nothing as well.
         """

@@ -77,18 +77,19 @@ class Budgets:
             await self._hear()
         if not self._concerns(run):
             return None
-        asking, dollars = self.bounds.of(asking)
+        estimate = self.bounds.of(asking)
+        dollars, least = (estimate.dollars(n) for n in (estimate.longest, estimate.shortest))
         id_ = f"{run.id}.{next(self._numbers)}"
         wanted = Reservation(
-            id_, run.id, spender(run), dollars, run.cost() or Decimal(0), self._clock()
+            id_, run.id, spender(run), dollars, run.cost() or Decimal(0), self._clock(), least
         )
         try:
             came = await self.store.reserve(wanted)
         except BaseException:  # nobody waits any more, and it may be reserved all the same
             self.settle(id_, Decimal(0))
             raise
-        self._note(run, came, dollars)
-        return Holding(id_, asking, run, self) if came.states else None
+        self._note(run, came, least)
+        return Holding(id_, estimate.within(came.dollars), run, self) if came.states else None
 
     async def reserve_first(self, asking: Asking, run: Run) -> None:
         """Reserve for the first call of a run that is not kept yet, so that nothing is when it is refused."""

@@ -13,6 +13,7 @@ BudgetKind: TypeAlias = Literal["key", "user", "project", "session"]
 BUDGET_KINDS: tuple[BudgetKind, ...] = get_args(BudgetKind)
 PERIODS: tuple[Period, ...] = get_args(Period)
 MOST_DOLLARS = 10**6
+PARTS = 4  # into which what is left is parted, for calls that can do with less
 
 
 class BudgetName(NamedTuple):
@@ -97,7 +98,7 @@ class Spender:
 class Reservation:
     """The most that one call of a model can cost, in US dollars, asked for at `at`.
 
-    `run` is the run that it belongs to, which has cost `before` so far; `id` is of this call alone.
+    A call that may also be a smaller one is of use from `least` on; None is all of it. `run` is the run that it belongs to, which has cost `before` so far; `id` is of this call alone.
     """
 
     id: str
@@ -106,17 +107,29 @@ class Reservation:
     dollars: Decimal
     before: Decimal
     at: float
+    least: Decimal | None = None
+
+    def granted(self, left: Decimal) -> Decimal | None:
+        """Return how much to reserve when so much is left; None is nothing.
+
+        A call that may be smaller leaves something for others: it gets no more than a part of it.
+        """
+        least = self.dollars if self.least is None else self.least
+        if left <= 0 or least > left:
+            return None
+        return max(least, min(self.dollars, left / PARTS))
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
     """What came of it: how all budgets that apply stood before, and the one that it did not fit into.
 
-    When `refused` is not None nothing was reserved.
+    When `refused` is not None nothing was reserved, otherwise `dollars` of each of them.
     """
 
     states: tuple[BudgetState, ...] = ()
     refused: BudgetState | None = None
+    dollars: Decimal = Decimal(0)
 
 
 def window_of(period: Period, at: float) -> str:

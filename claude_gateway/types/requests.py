@@ -25,6 +25,8 @@ class ModelRequest:
 
     `carried` goes along with the call, where somebody follows it: headers of W3C's trace context.
 
+    `open_ended`: nobody said how long the answer may be, so that less may be asked for than `max_tokens`.
+
     Two are for the engine. `binds_thinking`: what thinking goes back is the gateway's doing, to a
     model that checks what it is bound to; what does not fit should be dropped, not refused.
     `may_forget`: all thinking may be left out when upstream rejects it all the same.
@@ -40,6 +42,7 @@ class ModelRequest:
     carried: Mapping[str, str] = field(default_factory=dict, repr=False)
     binds_thinking: bool = False
     may_forget: bool = False
+    open_ended: bool = False
 
     @property
     def messages(self) -> Sequence[Mapping[str, object]]:

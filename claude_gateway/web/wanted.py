@@ -73,6 +73,7 @@ class Wanted:
             affinity=self.affinity,
             binds_thinking=binds(resolved.model),
             may_forget=self.may_forget,
+            open_ended=translated.open_ended,
         )
 
     async def judge(self, message: Mapping[str, object]) -> None:

@@ -21,7 +21,7 @@ from claude_gateway.engine.fallback import Alternative
 from claude_gateway.errors import BudgetExceeded, Forbidden, GatewayError, UpstreamError
 from claude_gateway.models.catalogue import Catalogue
 from claude_gateway.spending import budgets as module
-from claude_gateway.spending.bounds import Bounds
+from claude_gateway.spending.bounds import SHORTEST, Bounds
 from claude_gateway.spending.budgets import Budgets
 from claude_gateway.spending.sizing import prompt_tokens
 from claude_gateway.types.budgets import Budget, BudgetName
@@ -31,7 +31,8 @@ from tests.conftest import Scripted
 ADA = BudgetName("user", "ada", "day")
 ASKED = ModelRequest("m", {"max_tokens": 100, "messages": [{"role": "user", "content": "Hi"}]})
 NOW = datetime(2027, 1, 31, 12, tzinfo=UTC).timestamp()
-MOST = Decimal(prompt_tokens(ASKED, ModelInfo("m")) + 100 * 5) / 1_000_000
+PROMPT = prompt_tokens(ASKED, ModelInfo("m"))
+MOST = Decimal(PROMPT + 100 * 5) / 1_000_000
 USED = Decimal(10 * 1 + 5 * 5) / 1_000_000  # what the script of an ordinary answer costs
 
 
@@ -257,16 +258,18 @@ async def test_the_dearest_that_may_answer_decides(made: Made) -> None:
     dear.models = (ModelInfo("dear", price=Price(100, 500)),)
     other = Backend.of("dear", dear)
     bounds = replace(world.budgets.bounds, catalogue=Catalogue([world.backend, other], {}))
-    alone, little = bounds.of(Asking(world.backend, ASKED))
-    assert not alone.alternatives
-    stand_in = Alternative("dear", other, lambda: ASKED)
+    alone = bounds.of(Asking(world.backend, ASKED))
+    assert not alone.asking.alternatives
+    longer = replace(ASKED, params={**ASKED.params, "max_tokens": 9999})
+    stand_in = Alternative("dear", other, lambda: longer)
     unpriced = Alternative("free", world.backend, lambda: ASKED)
-    asking, much = bounds.of(Asking(world.backend, ASKED, [unpriced, stand_in]))
-    assert much == 100 * little
-    assert list(asking.alternatives) == [stand_in]
+    both = bounds.of(Asking(world.backend, ASKED, [unpriced, stand_in]))
+    assert both.dollars(100) == 100 * alone.dollars(100) == 100 * MOST
+    (only,) = both.asking.alternatives
+    assert (only.model, only.request().max_tokens) == ("dear", 100)  # what is reserved is enough
     allowing = replace(bounds, unpriced=True)
-    asking, _ = allowing.of(Asking(world.backend, ASKED, [unpriced]))
-    assert list(asking.alternatives) == [unpriced]
+    asking = allowing.of(Asking(world.backend, ASKED, [unpriced])).asking
+    assert [other.model for other in asking.alternatives] == ["free"]
 
 
 async def test_a_model_without_a_price_is_refused_or_counts_as_nothing(made: Made) -> None:
@@ -336,3 +339,66 @@ async def test_what_cannot_be_counted_is_counted_as_soon_as_that_is_possible(
             while (await world.store.get_budget(ADA, NOW)).reserved:
                 await asyncio.sleep(0.01)
     assert await world.stands() == (USED, 0)
+
+
+# --- answers of which nobody said how long they may be
+
+OPEN = replace(ASKED, params={**ASKED.params, "max_tokens": 100_000}, open_ended=True)
+
+
+async def reserved(world: World, request: ModelRequest) -> ModelRequest:
+    held = await world.budgets.reserve(Asking(world.backend, request), world.run())
+    assert held is not None
+    return held.asking.request
+
+
+async def test_an_open_answer_is_as_long_as_a_quarter_of_what_is_left_and_leaves_the_others_something(
+    made: Made,
+) -> None:
+    world = made()
+    await world.limit("1")
+    lengths = [(await reserved(world, OPEN)).max_tokens for _ in range(3)]
+    assert lengths[0] == (250_000 - PROMPT) // 5
+    assert lengths == sorted(lengths, reverse=True)
+    spent, held = await world.stands()
+    assert (spent, held) == (
+        0,
+        Decimal("0.578125"),
+    )  # a quarter, and a quarter of the rest, and so on
+
+
+async def test_with_much_left_an_open_answer_is_as_long_as_its_model_can(made: Made) -> None:
+    world = made()
+    await world.limit("10")
+    assert await reserved(world, OPEN) is OPEN
+
+
+async def test_an_open_answer_is_refused_when_it_would_be_too_short_to_be_of_use(
+    made: Made,
+) -> None:
+    world = made()
+    await world.limit("0.03")
+    assert (await reserved(world, OPEN)).max_tokens == SHORTEST
+    with pytest.raises(BudgetExceeded):
+        await reserved(world, OPEN)
+
+
+async def test_who_says_how_long_an_answer_may_be_gets_that_or_nothing(made: Made) -> None:
+    world = made()
+    await world.limit("1")
+    said = replace(OPEN, open_ended=False, raw=b"{}")
+    assert await reserved(world, said) is said
+    with pytest.raises(BudgetExceeded):
+        await reserved(world, replace(said, params={**said.params, "max_tokens": 200_000}))
+
+
+async def test_thinking_stays_shorter_than_the_answer_that_it_is_part_of(made: Made) -> None:
+    world = made()
+    await world.limit("0.2")
+    thinking = {"type": "enabled", "budget_tokens": 50_000}
+    with pytest.raises(BudgetExceeded):  # an answer has to have room beside it
+        await reserved(world, replace(OPEN, params={**OPEN.params, "thinking": thinking}))
+    thinking["budget_tokens"] = 8000
+    asked = await reserved(world, replace(OPEN, params={**OPEN.params, "thinking": thinking}))
+    assert asked.max_tokens == 8000 + SHORTEST
+    assert asked.params["thinking"] == thinking

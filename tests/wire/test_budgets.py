@@ -200,6 +200,20 @@ async def until_served(caller: Caller, said: dict[str, object], status: int = 20
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("about", [{}, {"session_id": "open"}, {"stream": True}], ids=str)
+async def test_an_answer_of_open_length_is_as_long_as_the_money_allows(
+    paying: GatewayProcess, upstream: FakeAnthropic, about: dict[str, object]
+) -> None:
+    caller, _ = await with_key(paying, budget="0.40/day")
+    for path, said in ((CHAT, chat_body(**about)), (RESPONSES, {"model": "sonnet", "input": "Hi"})):
+        assert (await caller.ask("POST", path, said)).status == 200
+        asked = upstream.turns[-1].json["max_tokens"]
+        assert 8_000 < asked < 9_100  # a quarter of 40 cents, at eleven dollars a million
+    assert (await caller.ask("POST", CHAT, {**chat_body(), "max_tokens": 34_000})).status == 200
+    assert upstream.turns[-1].json["max_tokens"] == 34_000
+    exceeded(await caller.ask("POST", CHAT, {**chat_body(), "max_tokens": 40_000}))
+
+
 async def test_what_is_refused_in_a_session_leaves_nothing_in_it(
     paying: GatewayProcess, upstream: FakeAnthropic
 ) -> None:

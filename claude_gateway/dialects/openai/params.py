@@ -65,6 +65,7 @@ class Translated:
     `shape` is what the text of the answer must fit, if anything. `words` are wishes that only words
     can express; they are in `params` unless the request joins a conversation, which must keep them.
     `own` are the names of tools that the gateway runs, `left_out` those that gave way to the client's.
+    `open_ended` is whether the client did not say how long the answer may be.
     """
 
     params: dict[str, object]
@@ -74,6 +75,7 @@ class Translated:
     words: str = ""
     own: frozenset[str] = frozenset()
     left_out: Sequence[str] = ()
+    open_ended: bool = False
 
     @property
     def owned(self) -> Owned:
@@ -108,7 +110,7 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     keep_prefixes(params, fields, auto=auto_cache)
     if words and not asked.joins:  # after the last breakpoint: the next request won't say it again
         _remind(params, talk.messages, words)
-    names = (box.names, shape, words, box.own, box.left_out)
+    names = (box.names, shape, words, box.own, box.left_out, asked.limit is None)
     return Translated(params, tuple(sorted(ignored)), *names)
 
 

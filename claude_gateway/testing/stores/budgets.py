@@ -137,6 +137,23 @@ class BudgetsConformance:
         await store.settle("a", None)
         assert (await store.get_budget(OF_ADA, NOW)).spent == 3
 
+    async def test_a_call_that_can_do_with_less_gets_a_part_of_the_least_that_is_left(
+        self, store: KeepsBudgets
+    ) -> None:
+        await store.set_budget(budget())
+        await store.set_budget(budget(NAMES[0], Decimal(4)))
+        open_ended = replace(asking("a", Decimal(8)), least=CENT)
+        came = await store.reserve(open_ended)
+        assert (came.refused, came.dollars) == (None, Decimal(1))
+        assert (await store.get_budget(OF_ADA, NOW)).reserved == Decimal(1)
+        needs = replace(asking("b", Decimal(8)), least=Decimal("2.5"))
+        assert (await store.reserve(needs)).dollars == Decimal("2.5")
+        little = await store.reserve(replace(needs, id="c"))
+        assert little.refused is not None
+        assert little.refused.budget.name == NAMES[0]
+        small = replace(asking("d", CENT), least=CENT / 2)
+        assert (await store.reserve(small)).dollars == CENT
+
     async def test_nothing_left_refuses_also_what_costs_nothing(self, store: KeepsBudgets) -> None:
         await store.set_budget(budget(dollars=CENT))
         await store.reserve(asking("a", CENT))

@@ -158,20 +158,20 @@ def reserve(desk: Desk, asked: tuple[Reservation, str]) -> Reserved:
     found = desk.cur.execute(APPLYING, (who.key_id, who.owner, who.project, who.session)).fetchall()
     standing = [(row, state(row, wanted.at)) for row in found]
     states = tuple(now for _, now in standing)
-    for now in states:
-        if not _fits(now, wanted.dollars):
-            return Reserved(states, now)
-    amounts = (rows.money(wanted.dollars), rows.money(wanted.before))
+    if not states:
+        return Reserved()
+    tightest = min(states, key=lambda now: now.left)
+    dollars = wanted.granted(tightest.left)
+    if dollars is None:
+        return Reserved(states, tightest)
+    dollars = rows.dollars(rows.money(dollars)) or Decimal(0)
+    amounts = (rows.money(dollars), rows.money(wanted.before))
     for row, now in standing:
         if row[8] != now.window:
             desk.cur.execute(BEGINS_ANEW, (now.window, row[0]))
         values = (wanted.id, row[0], wanted.run, who.owner, instance, now.window, *amounts)
         desk.cur.execute(RESERVE, values)
-    return Reserved(states)
-
-
-def _fits(now: BudgetState, dollars: Decimal) -> bool:
-    return now.left > 0 and dollars <= now.left
+    return Reserved(states, dollars=dollars)
 
 
 def settle(desk: Desk, wanted: tuple[str, Decimal | None]) -> None:
