@@ -18,9 +18,17 @@ import pytest
 import pytest_asyncio
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Reply, Stream
-from claude_gateway.testing.raw import Connection, Response, ask, chat_body, message_body, request
+from claude_gateway.testing.raw import (
+    Connection,
+    Response,
+    ask,
+    chat_body,
+    message_body,
+    refused,
+    request,
+)
 from claude_gateway.testing.upstream import Received, answering
-from claude_gateway.testing.wire import error, message, text, text_stream
+from claude_gateway.testing.wire import error, message, text, text_stream, tool_use
 from tests.wire.conftest import UPSTREAM_KEY, Caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -200,6 +208,37 @@ async def until_served(caller: Caller, said: dict[str, object], status: int = 20
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("about", [{}, {"session_id": "rounds"}], ids=str)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_turn_with_tools_pays_round_by_round_and_ends_where_the_money_does(
+    paying: GatewayProcess, upstream: FakeAnthropic, about: dict[str, object], stream: bool
+) -> None:
+    caller, key = await with_key(paying, budget=0.1)
+    call = tool_use("mcp_filesystem__list_directory", "{}")
+    upstream.script(
+        *(
+            answering(
+                call, stop_reason="tool_use", usage={"input_tokens": tokens, "output_tokens": 50}
+            )
+            for tokens in (1_000, 45_000, 1_000)
+        )
+    )
+    said = {**message_body(), **about, "stream": stream}
+    said["mcp"] = {"enabled_servers": ["mcp_filesystem"]}
+    answer = await caller.ask("POST", CHAT, said)
+    assert b"budget_exceeded" in answer.body
+    assert answer.status == (200 if stream else 429)
+    assert len(upstream.turns) == 2  # the third was not bought
+    state = await stands(paying, f"key/{key}")
+    assert (state["spent"], state["reserved"]) == (pytest.approx(0.092 + 0.001), 0)
+
+
+async def test_a_gateway_that_keeps_nothing_keeps_no_budgets() -> None:
+    async with GatewayProcess({"GATEWAY_STORE": "none"}) as gateway:
+        for method, path in (("GET", OWN), ("GET", BUDGETS), ("PUT", f"{BUDGETS}/user/owner/day")):
+            refused(await ask(gateway.port, method, path, {"limit": 1}), 503, "no_store")
+
+
 @pytest.mark.parametrize("about", [{}, {"session_id": "open"}, {"stream": True}], ids=str)
 async def test_an_answer_of_open_length_is_as_long_as_the_money_allows(
     paying: GatewayProcess, upstream: FakeAnthropic, about: dict[str, object]
@@ -268,11 +307,11 @@ async def test_s17_the_official_clients_are_told_and_do_not_try_again(
 ) -> None:
     caller, _ = await with_key(paying, budget="0.0000001/month")
     async with openai.AsyncOpenAI(api_key=caller.key, base_url=f"{paying.url}/v1") as client:
-        with pytest.raises(openai.RateLimitError) as refused:
+        with pytest.raises(openai.RateLimitError) as told_first:
             await client.chat.completions.create(
                 model="sonnet", messages=[{"role": "user", "content": "Hi"}]
             )
-    assert refused.value.code == "budget_exceeded"
+    assert told_first.value.code == "budget_exceeded"
     async with anthropic.AsyncAnthropic(api_key=caller.key, base_url=paying.url) as native:
         with pytest.raises(anthropic.RateLimitError) as told:
             await native.messages.create(
