@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
+import signal
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, closing
@@ -30,6 +32,7 @@ from claude_gateway.testing.raw import (
 from claude_gateway.testing.upstream import Received, answering
 from claude_gateway.testing.wire import error, message, text, text_stream, tool_use
 from tests.wire.conftest import UPSTREAM_KEY, Caller
+from tests.wire.workers import pids, until_there
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -466,3 +469,29 @@ async def until_logged(data: Path) -> None:
                 0
             ]:
                 await asyncio.sleep(0.01)
+
+
+async def test_t30_a_worker_that_dies_leaves_nothing_reserved() -> None:
+    async with FakeAnthropic() as upstream:
+        env = {"ANTHROPIC_API_KEY": "sk-ant-x", "ANTHROPIC_BASE_URL": upstream.url}
+        env["GATEWAY_WORKERS"] = "2"
+        async with GatewayProcess(env, timeout=60) as gateway, AsyncExitStack() as phones:
+            caller, key = await with_key(gateway, budget=5)
+            start, *rest = text_stream("word", usage={"input_tokens": 10})
+            upstream.always(lambda _: Stream([start, *rest[:3], asyncio.Event()]))
+            held = [await phones.enter_async_context(Connection(gateway.port)) for _ in range(12)]
+            for phone in held:
+                body = {**message_body(), "stream": True}
+                await phone.send(request("POST", CHAT, body, {"x-api-key": caller.key}))
+                await phone.head()
+            all_ = (await stands(gateway, f"key/{key}"))["reserved"]
+            before = await pids(gateway)
+            os.kill(before[0], signal.SIGKILL)
+            await until_there(gateway, 0, before[0])
+            async with asyncio.timeout(10):
+                while upstream.open_streams == len(held):
+                    await asyncio.sleep(0.01)
+            left = upstream.open_streams * all_ / len(held)
+            async with asyncio.timeout(10):
+                while (await stands(gateway, f"key/{key}"))["reserved"] != pytest.approx(left):
+                    await asyncio.sleep(0.01)
