@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BUILT_IN = {
     *("serve", "keys", "users", "projects", "sessions", "usage", "mcp", "doctor", "plugins"),
+    "budgets",
     "check-config",
     "settings",
 }
