@@ -68,7 +68,7 @@ class KeepsKeys(Protocol):
         ...
 
     async def update_user(self, user_id: str, changes: Mapping[str, object]) -> User:
-        """Replace these fields (`name`, `disabled_at`). Raises NotFound, and Conflict for a name."""
+        """Replace these fields (`name`, `disabled_at`, `limits`). Raises NotFound, and Conflict for a name."""
         ...
 
 

@@ -110,7 +110,12 @@ class IssuedKeys:
         _check(found, now)
         key = found.key
         ends = [end for end in (key.expires_at, found.until) if end is not None]
-        known = Known(found.digest, key.principal(), key.id, min([now + REMEMBERED, *ends]))
+        known = Known(
+            found.digest,
+            key.principal(found.user_limits),
+            key.id,
+            min([now + REMEMBERED, *ends]),
+        )
         if len(remembered) >= MOST_KNOWN:
             remembered.clear()
         remembered[digest] = known

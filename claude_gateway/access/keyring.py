@@ -12,6 +12,7 @@ from claude_gateway.errors import Conflict, InvalidRequest, NotFound
 from claude_gateway.ids import Ids
 from claude_gateway.key_stores import KeepsKeys
 from claude_gateway.types.keys import OWNER_USER, Key, User
+from claude_gateway.types.principals import UNLIMITED, Limits
 from claude_gateway.types.resources import Listing, Page
 from claude_gateway.types.secrets import Secret
 
@@ -52,11 +53,11 @@ class Keyring:
             return key
         return await self.store.update_key(key_id, {"revoked_at": time.time()})
 
-    async def add_user(self, name: str) -> User:
+    async def add_user(self, name: str, limits: Limits = UNLIMITED) -> User:
         """Make a user. Raises Conflict for a name that is taken."""
         if name in (OWNER_USER.id, OWNER_USER.name):
             raise Conflict(f"The user {name} is there already.", code="exists", param="name")
-        return await self.store.add_user(User(self._ids.user(), name, time.time()))
+        return await self.store.add_user(User(self._ids.user(), name, time.time(), limits=limits))
 
     async def disable(self, name: str, *, disabled: bool = True) -> User:
         """Refuse all keys of a user, or take them again."""
@@ -69,6 +70,16 @@ class Keyring:
             return user
         at = time.time() if disabled else None
         return await self.store.update_user(user.id, {"disabled_at": at})
+
+    async def limit(self, name: str, limits: Limits) -> User:
+        """Say how much a user may use, with all keys."""
+        user = await self.user(name)
+        if user is OWNER_USER:
+            raise InvalidRequest(
+                "The owner of this gateway has no limits of their own; limit their keys instead.",
+                param="user",
+            )
+        return await self.store.update_user(user.id, {"limits": limits})
 
     async def user(self, name: str) -> User:
         """Return a user by id or by name. Raises NotFound."""

@@ -1,7 +1,7 @@
 """How much a caller may use: requests and tokens by the minute, turns at the same time.
 
-A key has its own limits, and every user may have the same ones. Both are asked, and nothing is counted
-unless all agree.
+A key has its own limits, and so may a user; for other users the same ones hold. Both are asked, and
+nothing is counted unless all agree.
 """
 
 from __future__ import annotations
@@ -137,13 +137,17 @@ class LocalLimiter:
     def __init__(
         self, of_users: Limits = UNLIMITED, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`of_users` are what every user may use, with all of their keys."""
+        """`of_users` are what every user may use, with all of their keys, who has no limits of their own."""
         self._of_users = of_users
         self._clock = clock
         self._uses: dict[tuple[str, str], _Use] = {}
 
     def concerns(self, who: Principal) -> bool:
-        return who.limits is not UNLIMITED or self._of_users is not UNLIMITED
+        return (
+            who.limits is not UNLIMITED
+            or self._of_users is not UNLIMITED
+            or who.user_limits is not UNLIMITED
+        )
 
     async def admit(self, who: Principal, turn: int | None = None) -> Admission:
         now, parties = self._clock(), list(self._parties(who))
@@ -169,14 +173,26 @@ class LocalLimiter:
     def _parties(self, who: Principal) -> Iterator[_Party]:
         if who.limits is not UNLIMITED:
             yield _Party("This key", self._use("key", who.key_id or who.id), who.limits)
-        if self._of_users is not UNLIMITED:
-            yield _Party("A user", self._use("user", who.id), self._of_users)
+        of_user = _own_or(who.user_limits, self._of_users)
+        if of_user is not UNLIMITED:
+            yield _Party("A user", self._use("user", who.id), of_user)
 
     def _use(self, kind: str, id_: str) -> _Use:
         found = self._uses.get((kind, id_))
         if found is None:
             found = self._uses[kind, id_] = _Use()
         return found
+
+
+def _own_or(own: Limits, others: Limits) -> Limits:
+    """Return a user's own limits; those that they leave open are everybody's."""
+    if own is UNLIMITED or others is UNLIMITED:
+        return others if own is UNLIMITED else own
+    return Limits(
+        rpm=others.rpm if own.rpm is None else own.rpm,
+        tpm=others.tpm if own.tpm is None else own.tpm,
+        max_concurrent=others.max_concurrent if own.max_concurrent is None else own.max_concurrent,
+    )
 
 
 def _quotas(parties: list[_Party], now: float) -> tuple[Quota | None, Quota | None]:

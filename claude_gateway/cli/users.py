@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import click
 
 from claude_gateway.access.keyring import Keyring, everything
@@ -18,16 +20,46 @@ def users() -> None:
     """Make users, who share what they have among their keys. Works beside a running gateway."""
 
 
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """How much a user may use; 0 is as for everybody."""
+    for option in (
+        click.option("--max-concurrent", type=int, help="Answers at the same time."),
+        click.option("--tpm", type=int, help="Tokens a minute, with all keys."),
+        click.option("--rpm", type=int, help="Requests a minute, with all keys."),
+    ):
+        command = option(command)
+    return command
+
+
 @users.command("create")
 @click.argument("name")
+@limit_options
 @json_option
-def create_user(*, name: str, as_json: bool) -> None:
-    """Make a user."""
+def create_user(*, name: str, as_json: bool, **limits: int | None) -> None:
+    """Make a user. Where no limit is given, that of all users holds (GATEWAY_USER_RPM and the like)."""
 
     async def create(keyring: Keyring) -> User:
-        return await keyring.add_user(fields.read_user({"name": name}))
+        user = fields.read_user({"name": name})
+        return await keyring.add_user(user, fields.read_user_limits(_given(limits)))
 
     _show(with_keyring(create), as_json=as_json)
+
+
+@users.command("set")
+@click.argument("user")
+@limit_options
+@json_option
+def set_limits(*, user: str, as_json: bool, **limits: int | None) -> None:
+    """Say how much a user may use, with all keys; 0 is as for everybody. The others stay."""
+    given = _given(limits)
+    if not given:
+        raise click.UsageError("say what to set: --rpm, --tpm or --max-concurrent")
+
+    async def change(keyring: Keyring) -> User:
+        before = (await keyring.user(user)).limits
+        return await keyring.limit(user, fields.read_user_limits(given, before))
+
+    _show(with_keyring(change), as_json=as_json)
 
 
 @users.command("list")
@@ -69,10 +101,15 @@ def enable_user(*, user: str, as_json: bool) -> None:
     _show(with_keyring(lambda keyring: keyring.disable(user, disabled=False)), as_json=as_json)
 
 
+def _given(limits: Mapping[str, int | None]) -> dict[str, object]:
+    """Make of options what a client would have sent."""
+    return {name: value or None for name, value in limits.items() if value is not None}
+
+
 def _show(user: User, *, as_json: bool) -> None:
     told = fields.written_user(user)
     if as_json:
         show_json(told)
         return
     for name, value in told.items():
-        click.echo(f"{name:<12} {shown(value)}")
+        click.echo(f"{name:<14} {shown(value)}")

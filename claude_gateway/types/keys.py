@@ -17,12 +17,16 @@ from claude_gateway.types.principals import (
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody with keys: all of them see the same things. Times are seconds since 1970."""
+    """Somebody with keys: all of them see the same things. Times are seconds since 1970.
+
+    `limits` are the user's own, with all keys; what they leave open is as for everybody.
+    """
 
     id: str
     name: str
     created_at: float
     disabled_at: float | None = None
+    limits: Limits = UNLIMITED
 
 
 # There from the start: whoever comes in from this machine, or with the gateway's own key.
@@ -60,8 +64,8 @@ class Key:
         """Whose things it reaches."""
         return self.user or self.id
 
-    def principal(self) -> Principal:
-        """Return who comes in with it."""
+    def principal(self, user_limits: Limits = UNLIMITED) -> Principal:
+        """Return who comes in with it; `user_limits` are those of its user."""
         return Principal(
             self.owner,
             self.name,
@@ -72,9 +76,15 @@ class Key:
             scopes=self.scopes,
             models=self.models,
             projects=self.projects,
-            limits=self.limits,
+            limits=_known(self.limits),
             key_id=self.id,
+            user_limits=_known(user_limits),
         )
+
+
+def _known(limits: Limits) -> Limits:
+    """Return the very `UNLIMITED` where nothing is limited: whoever counts looks for that."""
+    return UNLIMITED if limits == UNLIMITED else limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +100,11 @@ class FoundKey:
     """A key, as it was found by the digest of one of its secrets.
 
     `until` is when this secret ends, None where that is the newest one. `disabled` says whether the
-    key's user is.
+    key's user is, and `user_limits` how much that one may use.
     """
 
     key: Key
     digest: bytes
     until: float | None = None
     disabled: bool = False
+    user_limits: Limits = UNLIMITED

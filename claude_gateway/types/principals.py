@@ -66,7 +66,8 @@ class Principal:
 
     Two keys of one user have the same `id`; `key_id` says which it was, None where it was none that
     the gateway has issued. `scopes` are what may be done at all, and `models` with which models, by name
-    or pattern; None is all. `limits` are how much. `projects` are kept with a key, and not looked at.
+    or pattern; None is all. `limits` are how much, of the key's own; `user_limits` those of its user, with
+    all keys, where they are the user's own and not everybody's. `projects` are kept with a key, and not looked at.
 
     `upstream_key` is set for callers who bring their own upstream key: their calls are made, and
     paid for, with it. `on_disconnect` is what becomes of their answers when the connection breaks
@@ -88,6 +89,7 @@ class Principal:
     projects: frozenset[str] | None = None
     limits: Limits = UNLIMITED
     key_id: str | None = None
+    user_limits: Limits = UNLIMITED
 
 
 OWNER = Principal(OWNER_ID, "local owner", scopes=ALL_SCOPES)

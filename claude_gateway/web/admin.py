@@ -73,9 +73,10 @@ async def revoke_key(request: web.Request) -> web.StreamResponse:
 
 
 async def create_user(request: web.Request) -> web.StreamResponse:
-    """Make a user."""
-    name = keys.read_user(parse_object(await read_json_body(request)))
-    return json_reply(keys.written_user(await _keyring(request).add_user(name)), 201)
+    """Make a user, perhaps with limits of their own."""
+    fields = parse_object(await read_json_body(request))
+    name, limits = keys.read_user(fields), keys.read_user_limits(fields)
+    return json_reply(keys.written_user(await _keyring(request).add_user(name, limits)), 201)
 
 
 async def list_users(request: web.Request) -> web.StreamResponse:
@@ -94,9 +95,15 @@ async def get_user(request: web.Request) -> web.StreamResponse:
 
 
 async def change_user(request: web.Request) -> web.StreamResponse:
-    """Disable a user, who keeps everything, or enable one again."""
-    disabled = keys.read_disabled(parse_object(await read_json_body(request)))
-    user = await _keyring(request).disable(request.match_info["id"], disabled=disabled)
+    """Disable a user, who keeps everything, or enable one again; say how much they may use."""
+    fields = parse_object(await read_json_body(request))
+    disabled = keys.read_disabled(fields)
+    keyring, user = _keyring(request), await _keyring(request).user(request.match_info["id"])
+    limits = keys.read_user_limits(fields, user.limits)
+    if limits != user.limits:
+        user = await keyring.limit(user.id, limits)
+    if disabled is not None:
+        user = await keyring.disable(user.id, disabled=disabled)
     _changed(request)
     return json_reply(keys.written_user(user))
 

@@ -117,3 +117,30 @@ def test_only_those_who_are_limited_are_asked_about(
     who: Principal, limiter: LocalLimiter, expected: bool
 ) -> None:
     assert limiter.concerns(who) is expected
+
+
+def of_user(limits: Limits, key: str = "k") -> Principal:
+    return Principal("u", "somebody", key_id=key, user_limits=limits)
+
+
+async def test_a_users_own_limits_hold_for_all_of_their_keys() -> None:
+    limiter = LocalLimiter(clock=Clock())
+    assert limiter.concerns(of_user(Limits(rpm=2)))
+    passed(await limiter.admit(of_user(Limits(rpm=2), "one")))
+    passed(await limiter.admit(of_user(Limits(rpm=2), "two")))
+    assert code(await limiter.admit(of_user(Limits(rpm=2), "three"))) == "rate_limit_exceeded"
+
+
+async def test_a_users_own_limits_stand_in_the_place_of_everybodys_and_the_rest_is_everybodys() -> (
+    None
+):
+    limiter = LocalLimiter(Limits(rpm=1, tpm=100), clock=Clock())
+    generous = of_user(Limits(rpm=3))
+    standing = [passed(await limiter.admit(generous)) for _ in range(3)][-1]
+    assert standing.requests is not None
+    assert standing.requests.limit == 3
+    assert standing.tokens is not None
+    assert standing.tokens.limit == 100
+    assert code(await limiter.admit(generous)) == "rate_limit_exceeded"
+    passed(await limiter.admit(caller(id_="another")))
+    assert code(await limiter.admit(caller(id_="another"))) == "rate_limit_exceeded"

@@ -191,3 +191,34 @@ def test_s10_a_gateway_for_the_network_starts_with_a_key_that_was_issued(command
     assert command("check-config", **lan).code == 0
     command("keys", "revoke", "phone")
     assert command("check-config", **lan).code == 2
+
+
+def test_limits_of_a_user_are_kept_with_the_user(command: Command) -> None:
+    done = command("users", "create", "ada", "--rpm", "5", "--json")
+    ada = json.loads(done.out)
+    assert (ada["rpm"], ada["tpm"], ada["max_concurrent"]) == (5, None, None)
+    done = command("users", "set", "ada", "--tpm", "1000", "--max-concurrent", "2", "--json")
+    assert json.loads(done.out) == ada | {"tpm": 1000, "max_concurrent": 2}
+    done = command("users", "set", ada["id"], "--rpm", "0", "--json")
+    assert json.loads(done.out)["rpm"] is None
+    assert json.loads(command("users", "show", "ada", "--json").out)["tpm"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("set", "ada"), "say what to set"),
+        (("set", "owner", "--rpm", "5"), "has no limits of their own"),
+        (("set", "bob", "--rpm", "5"), "There is no user 'bob'"),
+        (("set", "ada", "--tpm", "-1"), "tpm must be a whole number from 1"),
+        (("create", "eve", "--max-concurrent", "-1"), "max_concurrent must be a whole number"),
+    ],
+    ids=str,
+)
+def test_limits_of_a_user_that_cannot_be_are_refused(
+    command: Command, arguments: tuple[str, ...], told: str
+) -> None:
+    command("users", "create", "ada")
+    done = command("users", *arguments)
+    assert done.code in (1, 2)
+    assert told in done.err

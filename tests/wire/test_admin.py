@@ -165,3 +165,21 @@ async def test_what_is_not_there_is_not_found(managed: GatewayProcess) -> None:
 async def test_a_gateway_without_a_store_has_no_keys_to_manage() -> None:
     async with GatewayProcess({"GATEWAY_STORE": "none"}) as gateway:
         refused(await own(gateway, "GET", KEYS), 503, "no_key_store")
+
+
+async def test_limits_of_a_user_are_set_over_http(managed: GatewayProcess) -> None:
+    user = (await own(managed, "POST", USERS, {"name": "limited", "rpm": 1})).json
+    assert (user["rpm"], user["tpm"], user["max_concurrent"]) == (1, None, None)
+    _, phone = await made(managed, user="limited")
+    assert (await phone.ask("GET", "/v1/models")).status == 200
+    refused(await phone.ask("GET", "/v1/models"), 429, "rate_limit_exceeded")
+    path = f"{USERS}/{user['id']}"
+    changed = await own(managed, "PATCH", path, {"rpm": None, "tpm": 5000})
+    assert changed.json == user | {"rpm": None, "tpm": 5000}
+    answer = await phone.ask("GET", "/v1/models")  # at once: it is this process
+    assert answer.header("x-ratelimit-limit-tokens") == "5000"
+    both = await own(managed, "PATCH", path, {"disabled": True, "max_concurrent": 2})
+    assert (both.json["status"], both.json["max_concurrent"]) == ("disabled", 2)
+    refused(await own(managed, "PATCH", path, {"rpm": 0}), 400, param="rpm")
+    refused(await own(managed, "PATCH", path, {}), 400, param="disabled")
+    refused(await own(managed, "PATCH", f"{USERS}/owner", {"rpm": 5}), 400, param="user")

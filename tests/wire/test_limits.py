@@ -176,3 +176,19 @@ async def test_the_official_client_knows_the_refusal_for_what_it_is(
         with pytest.raises(openai.RateLimitError) as refusal:
             await client.models.list()
     assert refusal.value.code == "rate_limit_exceeded"
+
+
+async def test_limits_of_a_user_hold_for_all_keys_and_change_without_a_restart(
+    issuing: Issuing, upstream: FakeAnthropic
+) -> None:
+    await issuing.run("users", "create", "ada", "--rpm", "2")
+    one, two = [await issuing.caller("--user", "ada", name=f"ada's {n}") for n in "12"]
+    assert left(await one.ask("GET", "/v1/models"), "requests") == 1
+    assert left(await two.ask("GET", "/v1/models"), "requests") == 0
+    refused(await one.ask("POST", CHAT, WORDS), 429, "rate_limit_exceeded")
+    assert upstream.turns == []
+    await issuing.run("users", "set", "ada", "--rpm", "50")
+    async with asyncio.timeout(5):
+        while (answer := await one.ask("GET", "/v1/models")).status != 200:
+            await asyncio.sleep(0.05)
+    assert answer.header("x-ratelimit-limit-requests") == "50"

@@ -71,9 +71,17 @@ def read_user(fields: Mapping[str, object]) -> str:
     return _name(fields)
 
 
-def read_disabled(fields: Mapping[str, object]) -> bool:
-    """Read whether a user shall be disabled."""
-    return required(fields, "disabled", bool)
+def read_user_limits(fields: Mapping[str, object], before: Limits = UNLIMITED) -> Limits:
+    """Read how much a user may use; what is not given stays as `before`, and null is as for everybody."""
+    limits = _limits({name: fields[name] for name in COUNTS if name in fields}, before)
+    return UNLIMITED if limits == UNLIMITED else limits
+
+
+def read_disabled(fields: Mapping[str, object]) -> bool | None:
+    """Read whether a user shall be disabled; None where that stays as it is."""
+    if not {"disabled", *COUNTS} & fields.keys():
+        return required(fields, "disabled", bool)
+    return required(fields, "disabled", bool) if "disabled" in fields else None
 
 
 def written(key: Key) -> dict[str, object]:
@@ -114,6 +122,7 @@ def written_user(user: User) -> dict[str, object]:
         "status": "active" if user.disabled_at is None else "disabled",
         "created_at": moment(user.created_at) if user.created_at else None,
         "disabled_at": _when(user.disabled_at),
+        **{name: getattr(user.limits, name) for name in COUNTS},
     }
 
 

@@ -212,6 +212,24 @@ class KeysConformance:
             await store.update_user("usr_bob", {"name": "ada"})
         assert await store.update_user(ADA.id, {"name": "ada"}) == ADA
 
+    async def test_limits_of_a_user_are_kept_and_seen_in_the_keys(self, store: KeepsKeys) -> None:
+        limits = Limits(rpm=3, tpm=10**9, max_concurrent=1)
+        assert (await store.add_user(replace(ADA, limits=limits))).limits == limits
+        await store.add_key(replace(KEY, user=ADA.id), secret())
+        found = await store.find_key(secret().digest)
+        assert found is not None
+        assert found.user_limits == limits
+        revision = await store.keys_revision()
+        changed = await store.update_user(ADA.id, {"limits": Limits(rpm=4)})
+        assert await store.get_user(ADA.id) == changed == replace(ADA, limits=Limits(rpm=4))
+        assert list((await store.list_users(ALL)).items) == [changed]
+        found = await store.find_key(secret().digest)
+        assert found is not None
+        assert found.user_limits == Limits(rpm=4)
+        assert await store.keys_revision() != revision
+        await store.update_user(ADA.id, {"limits": Limits()})
+        assert await store.get_user(ADA.id) == ADA
+
     async def test_a_disabled_user_is_seen_in_the_keys(self, store: KeepsKeys) -> None:
         await store.add_user(ADA)
         await store.add_key(replace(KEY, user=ADA.id), secret())

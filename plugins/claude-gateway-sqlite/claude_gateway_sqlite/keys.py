@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from claude_gateway import Conflict, FoundKey, Key, KeySecret, Listing, NotFound, Page
-from claude_gateway_sqlite import budgets
+from claude_gateway_sqlite import budgets, rows
 from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.limits import limited, limits
 from claude_gateway_sqlite.readers import Readers
@@ -31,7 +31,7 @@ ON CONFLICT DO NOTHING
 FIND = """
 SELECT k.id, k.name, k.hint, k.created_at, k.user, k.scopes, k.models, k.tools, k.tool_servers,
     k.projects, k.profile, k.on_disconnect, k.limits, k.expires_at, k.revoked_at, k.last_used_at,
-    s.digest, s.until, u.disabled_at IS NOT NULL
+    s.digest, s.until, u.disabled_at IS NOT NULL, u.limits
 FROM key_secrets s JOIN keys k ON k.ref = s.key LEFT JOIN users u ON u.id = k.user
 WHERE s.digest = ?
 """
@@ -79,7 +79,10 @@ class Keys:
 
     async def find_key(self, digest: bytes) -> FoundKey | None:
         row = await self._readers.row(FIND, (digest,))
-        return None if row is None else FoundKey(key(row[:16]), row[16], row[17], bool(row[18]))
+        if row is None:
+            return None
+        of_user = rows.limited(row[19])
+        return FoundKey(key(row[:16]), row[16], row[17], bool(row[18]), of_user)
 
     async def add_key(self, key: Key, secret: KeySecret) -> Key:
         return await self._writer.do(add, (key, secret))
@@ -160,14 +163,21 @@ def changeable(of: Key) -> Row:
     """The columns that can change, in their order."""
     sets = (of.scopes, of.models, of.tools, of.tool_servers, of.projects)
     times = (of.expires_at, of.revoked_at, of.last_used_at)
-    return (of.name, *map(names, sets), of.profile, of.on_disconnect, limits(of.limits), *times)
+    return (
+        of.name,
+        *map(names, sets),
+        of.profile,
+        of.on_disconnect,
+        rows.limits(of.limits),
+        *times,
+    )
 
 
 def key(row: Row) -> Key:
     """Row with the columns in the order of the fields."""
     told = list(row)
     told[5:10] = map(named, row[5:10])
-    told[12] = limited(row[12])
+    told[12] = rows.limited(row[12])
     return Key(*told)
 
 

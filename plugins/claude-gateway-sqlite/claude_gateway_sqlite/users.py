@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from claude_gateway import Conflict, InvalidRequest, Listing, NotFound, Page, User
+from claude_gateway_sqlite import rows
 from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.readers import Readers
+from claude_gateway_sqlite.rows import Row
 from claude_gateway_sqlite.writer import Writer
 
-CHANGEABLE = frozenset({"name", "disabled_at"})
+CHANGEABLE = frozenset({"name", "disabled_at", "limits"})
 
 ADD = """
-INSERT INTO users(id, name, created_at, disabled_at) VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO users(id, name, created_at, disabled_at, limits) VALUES(?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
 """
-GET = "SELECT id, name, created_at, disabled_at FROM users WHERE id = ?"
+GET = "SELECT id, name, created_at, disabled_at, limits FROM users WHERE id = ?"
 NAMED = "SELECT count(*) FROM users WHERE name = ?1 AND id <> ?2"
 LIST = """
-SELECT id, name, created_at, disabled_at FROM users ORDER BY ref DESC LIMIT ? OFFSET ?
+SELECT id, name, created_at, disabled_at, limits FROM users ORDER BY ref DESC LIMIT ? OFFSET ?
 """
 COUNT = "SELECT count(*) FROM users"
-CHANGE = "UPDATE users SET name = ?, disabled_at = ? WHERE id = ?"
+CHANGE = "UPDATE users SET name = ?, disabled_at = ?, limits = ? WHERE id = ?"
 # Each change has another number, so that all processes see that there was one.
 COUNT_UP = "UPDATE key_changes SET number = number + 1 WHERE one = 1"
 
@@ -41,19 +44,19 @@ class Users:
         row = await self._readers.row(GET, (user_id,))
         if row is None:
             raise NotFound(NONE)
-        return User(*row)
+        return read(row)
 
     async def list_users(self, page: Page) -> Listing[User]:
         listed = await self._readers.rows(LIST, (page.limit, page.offset))
         counted = await self._readers.rows(COUNT)
-        return Listing([User(*row) for row in listed], counted[0][0])
+        return Listing([read(row) for row in listed], counted[0][0])
 
     async def update_user(self, user_id: str, changes: Mapping[str, object]) -> User:
         return await self._writer.do(change, (user_id, changes))
 
 
 def add(desk: Desk, user: User) -> User:
-    values = (user.id, user.name, user.created_at, user.disabled_at)
+    values = (user.id, user.name, user.created_at, user.disabled_at, rows.limits(user.limits))
     if desk.cur.execute(ADD, values).rowcount == 0:
         raise Conflict(TAKEN, code="exists", param="name")
     desk.cur.execute(COUNT_UP)
@@ -66,12 +69,18 @@ def change(desk: Desk, wanted: tuple[str, Mapping[str, object]]) -> User:
     row = desk.cur.execute(GET, (user_id,)).fetchone()
     if row is None:
         raise NotFound(NONE)
-    user: User = replace(User(*row), **changes)  # type: ignore[arg-type]
+    user: User = replace(read(row), **changes)  # type: ignore[arg-type]
     if desk.cur.execute(NAMED, (user.name, user.id)).fetchone()[0]:
         raise Conflict(TAKEN, code="exists", param="name")
-    desk.cur.execute(CHANGE, (user.name, user.disabled_at, user.id))
+    desk.cur.execute(CHANGE, (user.name, user.disabled_at, rows.limits(user.limits), user.id))
     desk.cur.execute(COUNT_UP)
     return user
+
+
+def read(row: Row) -> User:
+    """Row with the columns in the order of the fields."""
+    id_, name, created, disabled, limits = row
+    return User(id_, name, created, disabled, rows.limited(limits))
 
 
 def check(changes: Mapping[str, object], changeable: frozenset[str]) -> None:

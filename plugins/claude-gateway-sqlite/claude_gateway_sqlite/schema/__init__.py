@@ -15,6 +15,7 @@ from __future__ import annotations
 from claude_gateway_sqlite.schema.budgets import V7
 from claude_gateway_sqlite.schema.first import V1
 from claude_gateway_sqlite.schema.keys import V5
+from claude_gateway_sqlite.schema.sharing import V8
 from claude_gateway_sqlite.schema.tools import V2, V3, V4
 from claude_gateway_sqlite.schema.usage import V6
 
@@ -24,7 +25,7 @@ APPLICATION = 1_128_757_041
 EVENT_BITS = 30
 LAST_EVENT = (1 << EVENT_BITS) - 1
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7)
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8)
 
 
 def statements(script: str) -> list[str]:
