@@ -42,6 +42,7 @@ from claude_gateway.interfaces import (
     StreamsBatches,
 )
 from claude_gateway.key_stores import KeepsKeys
+from claude_gateway.member_stores import KeepsMembers, check_role
 from claude_gateway.models.families import describe_model
 from claude_gateway.models.table import shipped_models
 from claude_gateway.profiles import Adaptation, Ask, Call, ClientProfile, Frames, Reply
@@ -112,6 +113,15 @@ from claude_gateway.types.resources import (
 from claude_gateway.types.runs import Run
 from claude_gateway.types.secrets import Secret
 from claude_gateway.types.server_resources import Caller, Resource, ResourceTemplate
+from claude_gateway.types.sharing import (
+    Member,
+    Role,
+    Visitor,
+    Who,
+    address,
+    asker,
+    whose,
+)
 from claude_gateway.types.spending import SORTS, Booked, Sort, Sum, UsageFilter, UsageRow
 from claude_gateway.types.tools import (
     Progress,
@@ -190,6 +200,7 @@ __all__ = [
     "KeepsAudit",
     "KeepsBudgets",
     "KeepsKeys",
+    "KeepsMembers",
     "KeepsPins",
     "KeepsProjects",
     "KeepsRuns",
@@ -200,6 +211,7 @@ __all__ = [
     "Limits",
     "Listing",
     "ListsModels",
+    "Member",
     "Message",
     "MessageDelta",
     "MessageStart",
@@ -238,6 +250,7 @@ __all__ = [
     "Reserved",
     "Resource",
     "ResourceTemplate",
+    "Role",
     "RoundEnd",
     "RoundStart",
     "Run",
@@ -285,13 +298,19 @@ __all__ = [
     "UsageFilter",
     "UsageRow",
     "User",
+    "Visitor",
+    "Who",
     "Workspace",
     "__version__",
+    "address",
+    "asker",
+    "check_role",
     "decoded_keys",
     "describe_model",
     "hookimpl",
     "kept_key",
     "redacted_value",
     "shipped_models",
+    "whose",
     "window_of",
 ]

@@ -1,8 +1,10 @@
 """What a store implements: where projects, sessions, runs and pins of tools are kept.
 
 Every call names the owner, and nothing of anybody else's is found, changed or revealed: it raises
-NotFound as for what does not exist. A call that changes something returns when it is safe against
-the process being killed; one call is one transaction. When there is no room a store raises
+NotFound as for what does not exist. Of a `Visitor` the store finds out in the same transaction what they may
+do in the project of the thing (`check_role`), and lists leave out what they may not know of: what reads
+needs the role `viewer`, and what changes something `editor`, unless it says otherwise. A call that
+changes something returns when it is safe against the process being killed; one call is one transaction. When there is no room a store raises
 StorageFull, and Unavailable when it cannot be written to for another reason; then nothing was
 changed. Ids come from outside and may hold any characters.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
+from claude_gateway.member_stores import KeepsMembers
 from claude_gateway.types.resources import (
     Listing,
     Message,
@@ -22,6 +25,7 @@ from claude_gateway.types.resources import (
     SessionStats,
     ToolExecution,
 )
+from claude_gateway.types.sharing import Role, Visitor, Who
 from claude_gateway.types.trust import AuditEntry, AuditFilter, Pin
 from claude_gateway.types.turns import Events, Replay, RunEnd, RunRecord, TurnStart
 from claude_gateway.types.watching import StoreFigures
@@ -42,53 +46,61 @@ class KeepsProjects(Protocol):
         """Return the owner's project of this id, made from `project` when there is none."""
         ...
 
-    async def get_project(self, owner: str, project_id: str) -> Project:
-        """Raises NotFound."""
+    async def get_project(self, owner: Who, project_id: str, need: Role = "viewer") -> Project:
+        """Return one, to a visitor with the role `need`. Raises NotFound."""
         ...
 
-    async def list_projects(self, owner: str, page: Page, query: str = "") -> Listing[Project]:
-        """Return a window of them; `query` is words to find in name or description."""
+    async def list_projects(self, owner: Who, page: Page, query: str = "") -> Listing[Project]:
+        """Return a window of them; `query` is words to find in name or description.
+
+        A visitor is shown those that are shared with them as well, with their `role`.
+        """
         ...
 
     async def update_project(
-        self, owner: str, project_id: str, changes: Mapping[str, object]
+        self, owner: Who, project_id: str, changes: Mapping[str, object]
     ) -> Project:
-        """Replace these fields (`name`, `description`, `path`, `metadata`, `is_active`)."""
+        """Replace these fields (`name`, `description`, `path`, `metadata`, `is_active`). Needs `owner`."""
         ...
 
-    async def delete_project(self, owner: str, project_id: str) -> None:
-        """Forget it; its sessions move to the default project. Raises NotFound."""
+    async def delete_project(self, owner: Who, project_id: str) -> None:
+        """Forget it; its sessions move to the default project. Needs `owner`. Raises NotFound."""
         ...
 
 
 class KeepsSessions(Protocol):
     """Sessions with their messages and tool executions."""
 
-    async def create_session(self, session: Session, replay: Replay | None = None) -> Session:
-        """Keep a new session; as `create_project`."""
+    async def create_session(
+        self, session: Session, replay: Replay | None = None, by: Visitor | None = None
+    ) -> Session:
+        """As `create_project`; a key of a request is always that of the visitor whom it is made `by`."""
         ...
 
-    async def get_session(self, owner: str, session_id: str) -> Session:
-        """Raises NotFound."""
+    async def get_session(self, owner: Who, session_id: str, need: Role = "viewer") -> Session:
+        """As `get_project`."""
         ...
 
-    async def list_sessions(self, owner: str, page: Page, only: SessionFilter) -> Listing[Session]:
-        """Return a window of those that fit, the newest change first."""
+    async def list_sessions(self, owner: Who, page: Page, only: SessionFilter) -> Listing[Session]:
+        """Return a window of those that fit, the newest change first; of others', of one project."""
         ...
 
     async def update_session(
-        self, owner: str, session_id: str, changes: Mapping[str, object]
+        self, owner: Who, session_id: str, changes: Mapping[str, object]
     ) -> Session:
-        """Replace these fields of Session, any but ids, owner, times, totals and numbers."""
+        """Replace these fields of Session, any but ids, owner, times, totals and numbers.
+
+        Another `project_id` needs `owner`, in both projects.
+        """
         ...
 
-    async def delete_session(self, owner: str, session_id: str) -> None:
-        """Forget it with its messages, executions and runs; figures of use stay. Raises NotFound."""
+    async def delete_session(self, owner: Who, session_id: str) -> None:
+        """Forget it with its messages, executions and runs; figures of use stay. Needs `owner`. Raises NotFound."""
         ...
 
     async def fork_session(
         self,
-        owner: str,
+        owner: Who,
         session_id: str,
         fork: Session,
         last_number: int | None = None,
@@ -100,7 +112,7 @@ class KeepsSessions(Protocol):
         """
         ...
 
-    async def session_stats(self, owner: str) -> SessionStats:
+    async def session_stats(self, owner: Who) -> SessionStats:
         """Return the owner's figures, what was deleted since included in use and cost."""
         ...
 
@@ -109,21 +121,21 @@ class KeepsSessions(Protocol):
         ...
 
     async def add_messages(
-        self, owner: str, session_id: str, messages: Sequence[Message], replay: Replay | None = None
+        self, owner: Who, session_id: str, messages: Sequence[Message], replay: Replay | None = None
     ) -> Sequence[Message]:
         """Add messages, in this order, and return them with their numbers."""
         ...
 
-    async def history(self, owner: str, session_id: str) -> tuple[Session, Sequence[Message]]:
+    async def history(self, owner: Who, session_id: str) -> tuple[Session, Sequence[Message]]:
         """Return a session with its whole conversation, in order. Raises NotFound."""
         ...
 
-    async def get_message(self, owner: str, session_id: str, message_id: str) -> Message:
+    async def get_message(self, owner: Who, session_id: str, message_id: str) -> Message:
         """Return one message of the conversation. Raises NotFound for either."""
         ...
 
     async def list_messages(
-        self, owner: str, session_id: str, page: Page, *, role: str = "", after: int = 0
+        self, owner: Who, session_id: str, page: Page, *, role: str = "", after: int = 0
     ) -> Listing[Message]:
         """Return a window of the conversation, in order; `after` is a number."""
         ...
@@ -133,7 +145,7 @@ class KeepsSessions(Protocol):
         ...
 
     async def list_tool_executions(
-        self, owner: str, session_id: str, page: Page, *, tool_type: str = "", status: str = ""
+        self, owner: Who, session_id: str, page: Page, *, tool_type: str = "", status: str = ""
     ) -> Listing[ToolExecution]:
         """Return a window of them, the newest first."""
         ...
@@ -175,18 +187,18 @@ class KeepsRuns(Protocol):
         """Return what a run that was parked needs to go on. Raises NotFound, also when it has ended."""
         ...
 
-    async def get_run(self, owner: str, run_id: str) -> RunRecord:
-        """Raises NotFound."""
+    async def get_run(self, owner: Who, run_id: str, need: Role = "viewer") -> RunRecord:
+        """As `get_project`; a visitor finds runs of all owners, in projects that they may see."""
         ...
 
     async def list_runs(
-        self, owner: str, page: Page, *, session_id: str = "", status: str = ""
+        self, owner: Who, page: Page, *, session_id: str = "", status: str = ""
     ) -> Listing[RunRecord]:
         """Return a window of them, the newest first."""
         ...
 
     async def read_events(
-        self, owner: str, run_id: str, after: int = 0, most_bytes: int = 1 << 20
+        self, owner: Who, run_id: str, after: int = 0, most_bytes: int = 1 << 20
     ) -> Sequence[Events]:
         """Return what was logged that holds numbers above `after`, in order, about so many bytes.
 
@@ -266,7 +278,9 @@ class Prunes(Protocol):
         ...
 
 
-class Store(KeepsProjects, KeepsSessions, KeepsRuns, KeepsPins, KeepsAudit, Prunes, Protocol):
+class Store(
+    KeepsProjects, KeepsMembers, KeepsSessions, KeepsRuns, KeepsPins, KeepsAudit, Prunes, Protocol
+):
     """All of it. `instance` is what its process writes into the runs that it begins."""
 
     @property

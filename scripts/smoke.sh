@@ -67,6 +67,9 @@ made+=("/v1/projects/$project")
 try 200 GET "/v1/projects?q=$mark" "\"id\":\"$project\""
 try 200 GET "/v1/projects/{id:$project}" "\"name\":\"$mark\""
 try 200 PATCH "/v1/projects/{id:$project}" '"description":"For a moment"' '{"description":"For a moment"}'
+try 200 GET "/v1/projects/{id:$project}/members" '"members":['
+try 404 PUT "/v1/projects/{id:$project}/members/{user:nobody-$mark}" '"code":"user_not_found"' '{"role":"viewer"}'
+try 404 DELETE "/v1/projects/{id:$project}/members/{user:nobody-$mark}" '"code":"user_not_found"'
 
 printf 'Sessions\n'
 try 201 POST /v1/sessions '"id":"' "{\"project_id\":\"$project\",\"model\":\"$MODEL\",\"title\":\"$mark\"}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -89,6 +90,14 @@ class Keyring:
             if name in (user.id, user.name):
                 return user
         raise NotFound(f"There is no user {name[:100]!r}.", code="user_not_found", param="user")
+
+    async def member(self, name: str) -> str:
+        """Return the id of a user, by id or name, or of a key that is an owner of its own. Raises NotFound."""
+        with suppress(NotFound):
+            key = await self.store.get_key(name)
+            if key.user is None:
+                return key.id
+        return (await self.user(name)).id
 
     async def key(self, name: str) -> Key:
         """Return a key by id, by its name where only one has that, or by how it begins."""

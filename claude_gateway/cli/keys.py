@@ -21,7 +21,7 @@ from claude_gateway.types.secrets import Secret
 T = TypeVar("T")
 
 HEADS = ("id", "name", "hint", "user", "status", "scopes", "expires_at", "last_used_at")
-LISTS = ("scopes", "models", "tools", "servers")
+LISTS = ("scopes", "models", "tools", "servers", "projects")
 
 
 def with_keyring(work: Callable[[Keyring], Awaitable[T]]) -> T:
@@ -48,6 +48,7 @@ def keys() -> None:
 @click.option("--models", help="Only these models; patterns such as claude-haiku-* as well.")
 @click.option("--tools", help="Only these tools.")
 @click.option("--servers", help="Only tools of these servers.")
+@click.option("--projects", help="Only these projects, by id, and what is in them.")
 @click.option("--profile", help="The client profile of whatever it asks.")
 @click.option("--on-disconnect", help="cancel or detach: what becomes of answers nobody reads.")
 @click.option("--rpm", type=int, help="Requests a minute.")

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from claude_gateway.access.keyring import Keyring
 from claude_gateway.cli.stored import (
     everything,
     json_option,
@@ -16,17 +17,20 @@ from claude_gateway.cli.stored import (
     with_store,
 )
 from claude_gateway.defaults.settings import WORKSPACE_DIR
+from claude_gateway.dialects.resources import members
 from claude_gateway.dialects.resources.projects import read, written
 from claude_gateway.ids import Ids
+from claude_gateway.key_stores import as_key_store
 from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import DEFAULT_PROJECT, Project
+from claude_gateway.types.sharing import ROLES, Member, Role
 from claude_gateway.workspace import Workspace
 
 
 @click.group()
 def projects() -> None:
-    """Look at projects, make them, delete them. Works beside a running gateway."""
+    """Look at projects, make, share and delete them. Works beside a running gateway."""
 
 
 @projects.command("list")
@@ -87,6 +91,63 @@ def delete_project(*, project_id: str, yes: bool, owner: str) -> None:
         click.confirm(f"Forget the project {shown(project_id)}?", abort=True)
     with_store(lambda store, _: store.delete_project(owner, project_id))
     click.echo(f"Deleted {shown(project_id)}.")
+
+
+@projects.command("share")
+@click.argument("project_id")
+@click.argument("user")
+@click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True)
+@owner_option
+@json_option
+def share_project(*, project_id: str, user: str, role: Role, owner: str, as_json: bool) -> None:
+    """Let a user, by id or name, see a project or change what is in it; or give them another role."""
+
+    async def share(store: Store, _settings: Settings) -> Member:
+        return await store.set_member(owner, project_id, await _user(store, user), role)
+
+    member = members.written(with_store(share))
+    if as_json:
+        show_json(member)
+        return
+    click.echo(f"{shown(user)} is {member['role']} of {shown(project_id)}.")
+
+
+@projects.command("unshare")
+@click.argument("project_id")
+@click.argument("user")
+@owner_option
+def unshare_project(*, project_id: str, user: str, owner: str) -> None:
+    """Let a user in no more. What they have made in the project stays there."""
+
+    async def unshare(store: Store, _settings: Settings) -> None:
+        known = {member.user for member in await store.list_members(owner, project_id)}
+        name = user if user in known else await _user(store, user)
+        await store.remove_member(owner, project_id, name)
+
+    with_store(unshare)
+    click.echo(f"{shown(user)} is let into {shown(project_id)} no more.")
+
+
+@projects.command("members")
+@click.argument("project_id")
+@owner_option
+@json_option
+def list_members(*, project_id: str, owner: str, as_json: bool) -> None:
+    """List the users with whom a project is shared."""
+    found = with_store(lambda store, _: store.list_members(owner, project_id))
+    rows = [members.written(member) for member in found]
+    if as_json:
+        show_json(rows)
+        return
+    heads = ("user", "role", "since")
+    click.echo(table(heads, [[row[head] for head in heads] for row in rows]))
+
+
+async def _user(store: Store, name: str) -> str:
+    keeper = as_key_store(store)
+    if keeper is None:
+        raise click.ClickException("the store of this gateway keeps no users")
+    return await Keyring(keeper).member(name)
 
 
 def _placed(settings: Settings, path: str) -> str:

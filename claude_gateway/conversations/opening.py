@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from claude_gateway.conversations.history import Block, Turn, turns
-from claude_gateway.errors import NotFound
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import DEFAULT_PROJECT, Message, Project, Session
+from claude_gateway.types.sharing import Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,9 @@ def prompt_of(session: Session) -> list[Block]:
     return [{"type": "text", "text": prompt}] if prompt and prompt.strip() else []
 
 
-async def opened(store: Store, owner: str, session_id: str, project_id: str | None) -> Opening:
-    """Look for the owner's session; where there is none, say what it will be."""
-    try:
-        session, messages = await store.history(owner, session_id)
-    except NotFound:
-        return drafted(owner, session_id, project_id)
+async def opened(store: Store, owner: Who, session_id: str) -> Opening:
+    """Look for a session. Raises NotFound where there is none, and then `drafted` says what it will be."""
+    session, messages = await store.history(owner, session_id)
     session = replace(session, status="active")  # whoever goes on with what was ended, wants that
     return Opening(session, False, None, messages, turns(messages, session.thinking_after))
 

@@ -13,6 +13,8 @@ from claude_gateway.types.turns import Disconnect
 IfBusy: TypeAlias = Literal["reject", "queue"]
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~@-]{0,127}")
+# What somebody else shares is called by an address, which no id that is made up looks like.
+ADDRESS = re.compile(r"~[A-Za-z0-9._:@-]{1,128}~(?s:.{1,255})")
 DISCONNECT, IF_BUSY = ("cancel", "detach"), ("reject", "queue")
 HEADERS: Mapping[str, str] = {
     "session_id": "x-gateway-session-id",
@@ -26,13 +28,17 @@ NAMES = frozenset(HEADERS)
 
 @dataclass(frozen=True, slots=True)
 class SessionFields:
-    """None where nothing was said; `is_new` is a session whose id was made for this request."""
+    """None where nothing was said; `is_new` is a session whose id was made for this request.
+
+    `owner` is whose things the ids are among; "" are the caller's own.
+    """
 
     session_id: str | None = None
     project_id: str | None = None
     on_disconnect: Disconnect | None = None
     if_busy: IfBusy = "reject"
     is_new: bool = False
+    owner: str = ""
 
     @property
     def in_session(self) -> bool:
@@ -68,7 +74,7 @@ def an_id(fields: Mapping[str, object], key: str) -> str | None:
     value = optional(fields, key, str)
     if not value:
         return None
-    if ID.fullmatch(value) is None:
+    if ID.fullmatch(value) is None and ADDRESS.fullmatch(value) is None:
         wrong(key, "must be 1 to 128 letters, digits, or . _ : ~ @ -, the first a letter or digit")
     return value
 

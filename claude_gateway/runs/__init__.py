@@ -70,13 +70,13 @@ class Runs:
         released when the run ends, or when there is nothing to run.
         """
         wanted = start.run
-        if self._by_owner[wanted.owner] >= self._limits.most_live:
+        if self._by_owner[wanted.payer] >= self._limits.most_live:
             raise RateLimited(
                 f"You have {self._limits.most_live} runs at work already; wait for one to end.",
                 code="too_many_runs",
                 retry_after=5,
             )
-        self._by_owner[wanted.owner] += 1
+        self._by_owner[wanted.payer] += 1
         keeping = asyncio.ensure_future(self.store.begin_turn(start))
         since = time.monotonic()
         try:
@@ -85,7 +85,7 @@ class Runs:
             await self._without_caller(keeping, start, work, claim)
             raise
         except BaseException:
-            self._left(wanted.owner, None)
+            self._left(wanted.payer, None)
             raise
         finally:
             if (spent := spending()) is not None:
@@ -156,7 +156,7 @@ class Runs:
         claim = None
         if record.session_id is not None:
             claim = self.claims.take((record.owner, record.session_id))
-        self._by_owner[record.owner] += 1
+        self._by_owner[record.payer] += 1
         return self._living(record, at_rest(record), claim)
 
     def drop(self, live: LiveRun) -> None:
@@ -216,7 +216,7 @@ class Runs:
         """Whoever asked has left while the start was being stored: what is stored must live."""
         await asyncio.wait([keeping])
         if keeping.cancelled() or keeping.exception() is not None:
-            self._left(start.run.owner, None)
+            self._left(start.run.payer, None)
             return
         begun = self._begun(keeping.result(), start.run, work, claim)
         if isinstance(begun, LiveRun) and begun.record.on_disconnect == "cancel":
@@ -227,7 +227,7 @@ class Runs:
     ) -> LiveRun | RunRecord:
         if kept.id == wanted.id:
             return self._started(kept, work, claim)
-        self._left(wanted.owner, claim)
+        self._left(wanted.payer, claim)
         return self._live.get(kept.id) or kept
 
     def _started(self, record: RunRecord, work: Work, claim: Claim | None) -> LiveRun:
@@ -248,7 +248,7 @@ class Runs:
         self._live.pop(record.id, None)
         if claim is not None:
             self._sessions.pop(claim.place, None)
-        self._left(record.owner, claim)
+        self._left(record.payer, claim)
 
     def _left(self, owner: str, claim: Claim | None) -> None:
         self._by_owner[owner] -= 1

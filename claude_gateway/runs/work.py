@@ -73,7 +73,7 @@ def at_rest(record: RunRecord) -> Work:
     """Return what a run works at that waits: nothing."""
     run = Run(
         id=record.id,
-        principal=Principal(record.owner, record.owner),
+        principal=Principal(record.payer, record.payer),
         model=record.model,
         backend="",
         request_id=record.request_id,

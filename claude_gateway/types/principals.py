@@ -67,7 +67,8 @@ class Principal:
     Two keys of one user have the same `id`; `key_id` says which it was, None where it was none that
     the gateway has issued. `scopes` are what may be done at all, and `models` with which models, by name
     or pattern; None is all. `limits` are how much, of the key's own; `user_limits` those of its user, with
-    all keys, where they are the user's own and not everybody's. `projects` are kept with a key, and not looked at.
+    all keys, where they are the user's own and not everybody's. `projects` are all that may
+    be seen and touched, None is every one; those that others share are called by their addresses.
 
     `upstream_key` is set for callers who bring their own upstream key: their calls are made, and
     paid for, with it. `on_disconnect` is what becomes of their answers when the connection breaks

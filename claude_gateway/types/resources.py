@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from claude_gateway.types.approvals import Approval
+from claude_gateway.types.sharing import Role
 
 T = TypeVar("T")
 
@@ -26,7 +27,10 @@ ExecutionStatus = Literal["pending", "running", "completed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder of the workspace and the sessions about it; `path` is relative to the workspace."""
+    """A folder of the workspace and the sessions about it; `path` is relative to the workspace.
+
+    `role` is what whoever asked may do there, where it is somebody else's and shared with them.
+    """
 
     id: str
     owner: str
@@ -37,6 +41,7 @@ class Project:
     path: str = ""
     metadata: Mapping[str, object] = field(default_factory=dict)
     is_active: bool = True
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,15 @@ class Booked:
 class UsageFilter:
     """Which usage is asked for: of all days from `since` to `until`, both as 2027-01-31 and included.
 
-    Of everybody when `owner` is None.
+    Of everybody when `owner` is None. `projects` are all that is told of, and of what belongs to none what the
+    key `key` used; None is everything.
     """
 
     since: str
     until: str
     owner: str | None
+    projects: tuple[str, ...] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries; "" does not narrow. From `since` on and before `until`, seconds since 1970."""
+    """Which entries; "" does not narrow. From `since` on and before `until`, seconds since 1970.
+
+    `projects` are all that is told of, None is every one.
+    """
 
     session_id: str = ""
     server: str = ""
@@ -63,3 +66,4 @@ class AuditFilter:
     outcome: str = ""
     since: float = 0.0
     until: float = inf
+    projects: tuple[str, ...] | None = None

@@ -9,6 +9,7 @@ from typing import Literal
 
 from claude_gateway.types.approvals import AskedCall
 from claude_gateway.types.resources import Message, Project, Session
+from claude_gateway.types.sharing import Visitor
 from claude_gateway.types.usage import NOTHING, Usage
 
 RunStatus = Literal[
@@ -27,7 +28,7 @@ class RunRecord:
     `reply` is the whole answer as it was sent to a client that did not stream, and `headers` are
     those of the answer worth repeating. `instance` is the process that runs it, `retries` how often upstream was asked again.
     `key_id` is the key that asked for it, where the gateway has issued that. `rounds` are what each call of the
-    model used, empty where there was only one or nobody knows. `approvals` are the calls that a person was asked about last; while it is `awaiting_approval` some of
+    model used, empty where there was only one or nobody knows. `caller` is who asked for it, where that is not the owner. `approvals` are the calls that a person was asked about last; while it is `awaiting_approval` some of
     them are pending.
     """
 
@@ -57,6 +58,12 @@ class RunRecord:
     approvals: Sequence[AskedCall] = ()
     key_id: str | None = None
     rounds: Sequence[Usage] = ()
+    caller: str | None = None
+
+    @property
+    def payer(self) -> str:
+        """Who asked for it, and has used what it used."""
+        return self.caller or self.owner
 
     @property
     def over(self) -> bool:
@@ -100,7 +107,7 @@ class TurnStart:
     changeable fields replace those stored. `project` is made when it is not there. `messages` join
     the session, after those with a number above `keep` have left the conversation. `expected` is
     the newest number the caller has seen, `seen` the session's `updated_at` as they saw it; None:
-    whatever has been changed since may be replaced.
+    whatever has been changed since may be replaced. `by` is a visitor who needs the role `editor`.
     """
 
     run: RunRecord
@@ -112,6 +119,7 @@ class TurnStart:
     expected: int = 0
     replay: Replay | None = None
     seen: float | None = None
+    by: Visitor | None = None
 
 
 @dataclass(frozen=True, slots=True)

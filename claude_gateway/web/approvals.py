@@ -13,9 +13,11 @@ from claude_gateway.errors import Conflict
 from claude_gateway.runs.deciding import Verdict, asked_call, is_open
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.approvals import Decision
+from claude_gateway.types.turns import RunRecord
+from claude_gateway.web.addresses import seen_run
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY
-from claude_gateway.web.keeping import no_store
+from claude_gateway.web.keeping import no_store, owner_of
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.runs import found, now_of
 
@@ -25,8 +27,10 @@ LONGEST_REASON = 2000
 
 async def decide(request: web.Request) -> web.StreamResponse:
     """Approve or deny a call; the run goes on when nothing is undecided any more."""
-    run, call_id = await found(request), request.match_info["tool_call_id"]
+    run, call_id = await _asked_run(request), request.match_info["tool_call_id"]
     verdict = _read(parse_object(await read_json_body(request)))
+    if verdict.remember:  # it holds for whoever chats in the session
+        run = await found(request, "owner")
     deciding = request.app[GATEWAY].deciding
     if deciding is None:
         raise no_store()
@@ -36,7 +40,14 @@ async def decide(request: web.Request) -> web.StreamResponse:
         raise Conflict(
             "The run waits in another process of the gateway; decide there.", code="run_elsewhere"
         )
-    return json_reply(written(now_of(run)))
+    return json_reply(written(seen_run(request, now_of(run))))
+
+
+async def _asked_run(request: web.Request) -> LiveRun | RunRecord:
+    """Return the run. Its tools work in the name of who asked for it: others must own the project."""
+    run = await found(request)
+    record = run.record if isinstance(run, LiveRun) else run
+    return await found(request, "editor" if record.payer == owner_of(request) else "owner")
 
 
 def _read(fields: Mapping[str, object]) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 from aiohttp import hdrs, web
 
@@ -27,7 +28,11 @@ async def list_audit(request: web.Request) -> web.StreamResponse:
     form = choice(query, "format", audit.FORMATS)
     only, window = audit.read_filter(query), page(query)
     asked = query.get("principal") or None
-    whose = asked if "mcp:manage" in request[PRINCIPAL].scopes else who
+    principal = request[PRINCIPAL]
+    manages = "mcp:manage" in principal.scopes and principal.projects is None
+    whose = asked if manages else who
+    if principal.projects is not None:
+        only = replace(only, projects=tuple(sorted(principal.projects)))
     nothing = asked not in (None, whose)  # somebody else's, of which nothing is told
     if form in ("", "json"):
         listing = await store.list_audit(whose, window, only)

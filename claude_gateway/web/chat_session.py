@@ -19,10 +19,12 @@ from claude_gateway.types.events import Event
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Session
 from claude_gateway.types.runs import Run
+from claude_gateway.web.addresses import seen_session
 from claude_gateway.web.kept_turn import KeptTurn
 from claude_gateway.web.parking import parked
+from claude_gateway.web.turn_places import named
 from claude_gateway.web.turn_tools import wants_events
-from claude_gateway.web.turns import Wish, named, serve_turn
+from claude_gateway.web.turns import Wish, serve_turn
 from claude_gateway.web.views import View
 from claude_gateway.web.wanted import Wanted
 
@@ -82,7 +84,8 @@ class _ChatTurn(KeptTurn):
         return replace(work, parked=partial(parked, self.looped, scope, view, new_id))
 
     def _view(self, wanted: Wanted, session: Session | None) -> View:
-        ids = {"session_id": session.id, "project_id": session.project_id} if session else {}
+        seen = None if session is None else seen_session(self.request, session)
+        ids = {"session_id": seen.id, "project_id": seen.project_id} if seen else {}
         return View(
             self.dialect,
             self.created,

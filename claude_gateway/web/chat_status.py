@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from claude_gateway.dialects.resources.writing import cost, moment
-from claude_gateway.web.keeping import owner_of
+from claude_gateway.types.sharing import whose
+from claude_gateway.web.addresses import place_of, seen_session
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.runs import is_running
 from claude_gateway.web.siblings import at_home
@@ -15,13 +16,15 @@ from claude_gateway.web.turns import the_runs
 async def chat_status(request: web.Request) -> web.StreamResponse:
     """Say how the session is doing: its totals, its choices, whether a turn is under way."""
     session_id = request.match_info["session_id"]
-    session = await the_runs(request).store.get_session(owner_of(request), session_id)
+    who, id_ = place_of(request, session_id)
+    session = await the_runs(request).store.get_session(who, id_)
+    seen = seen_session(request, session)
     return json_reply(
         {
-            "session_id": session.id,
-            "project_id": session.project_id,
+            "session_id": seen.id,
+            "project_id": seen.project_id,
             "model": session.model,
-            "is_running": is_running(request, session_id),
+            "is_running": is_running(request, session.owner, session.id),
             "total_tokens": session.total_tokens,
             "total_cost": cost(session.total_cost, session.unpriced_runs),
             "message_count": session.message_count,
@@ -35,10 +38,11 @@ async def chat_status(request: web.Request) -> web.StreamResponse:
 
 async def stop_chat(request: web.Request) -> web.StreamResponse:
     """Stop the session's turn, if one is under way; what was said is kept."""
-    session_id, runs, owner = request.match_info["session_id"], the_runs(request), owner_of(request)
-    await runs.store.get_session(owner, session_id)
-    at_home(request, session_id)
-    live = runs.in_session(owner, session_id)
+    session_id, runs = request.match_info["session_id"], the_runs(request)
+    who, id_ = place_of(request, session_id)
+    await runs.store.get_session(who, id_, "editor")
+    at_home(request, id_)
+    live = runs.in_session(whose(who), id_)
     if live is not None:
         live.cancel()
         await live.over()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from aiohttp import web
 
 from claude_gateway.dialects.resources import exports
 from claude_gateway.dialects.resources.reading import choice
-from claude_gateway.web.keeping import owner_of, store_of
+from claude_gateway.web.addresses import place_of, seen_session
+from claude_gateway.web.keeping import store_of
 
 
 async def export_session(request: web.Request) -> web.StreamResponse:
     """Hand out a whole session as a file: json (the default), jsonl or markdown."""
     form = choice(request.query, "format", exports.FORMATS) or "json"
-    store, id_ = store_of(request), request.match_info["id"]
-    record = await exports.record(store, owner_of(request), id_)
+    store, (who, id_) = store_of(request), place_of(request, request.match_info["id"])
+    record = await exports.record(store, who, id_)
+    record = replace(record, session=seen_session(request, record.session))
     # A long conversation takes a while to write; nobody else waits for it.
     body = await asyncio.to_thread(exports.export, record, form)
     name = exports.filename(record.session, form)

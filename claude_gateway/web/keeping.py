@@ -13,7 +13,9 @@ from claude_gateway.dialects.session_fields import HEADERS
 from claude_gateway.errors import InvalidRequest, Unavailable
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import DEFAULT_PROJECT, Project
+from claude_gateway.types.sharing import Role
 from claude_gateway.types.turns import Replay
+from claude_gateway.web.addresses import place_of
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.replies import json_reply
@@ -50,9 +52,14 @@ async def default_project(request: web.Request) -> Project:
     return await project_in(store_of(request), owner_of(request), DEFAULT_PROJECT)
 
 
-async def project_of(request: web.Request, project_id: str) -> Project:
-    """Return one of the owner's projects. Raises NotFound."""
-    return await project_in(store_of(request), owner_of(request), project_id)
+async def project_of(request: web.Request, project_id: str, need: Role = "viewer") -> Project:
+    """Return a project in which the caller has a role. Raises NotFound, and Forbidden."""
+    store, (who, id_) = store_of(request), place_of(request, project_id)
+    if isinstance(who, str):
+        return await project_in(store, who, id_)
+    if id_ == DEFAULT_PROJECT and not who.is_guest:
+        await project_in(store, who.owner, id_)
+    return await store.get_project(who, id_, need)
 
 
 async def project_in(store: Store, owner: str, project_id: str) -> Project:
@@ -64,10 +71,15 @@ async def project_in(store: Store, owner: str, project_id: str) -> Project:
 
 
 async def project_path(request: web.Request, project_id: str, *, named: bool) -> str:
-    """Return the project's folder. A gateway that keeps nothing has the whole workspace only."""
+    """Return the folder of a project that tools may work in.
+
+    A gateway that keeps nothing has the whole workspace only.
+    """
     if request.app[GATEWAY].store is None and not named:
         return ""
-    return (await project_of(request, project_id)).path
+    if not named:
+        return (await project_in(store_of(request), owner_of(request), project_id)).path
+    return (await project_of(request, project_id, "editor")).path
 
 
 async def optional_body(request: web.Request) -> bytes:

@@ -39,8 +39,9 @@ from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.standins import stand_ins
+from claude_gateway.web.turn_places import opening_of
 from claude_gateway.web.turn_tools import TurnTools, turn_tools
-from claude_gateway.web.turns import Wish, begun, opening_of, record_of, start_of
+from claude_gateway.web.turns import Wish, begun, record_of, start_of
 from claude_gateway.web.wanted import Wanted
 
 

@@ -17,6 +17,7 @@ from claude_gateway.toolbox import Choice, Entry
 from claude_gateway.types.approvals import Approval
 from claude_gateway.types.resources import DEFAULT_PROJECT, Session
 from claude_gateway.types.runs import cost_of
+from claude_gateway.types.sharing import Visitor
 from claude_gateway.types.tools import ToolCall
 from claude_gateway.web.gateway import Gateway
 from claude_gateway.web.keeping import no_store, project_in
@@ -27,6 +28,7 @@ class Scope:
     """For whom a turn's tools work, and where. `choices` are the caller's and the request's.
 
     `approval` is what the request wants for all calls; `parks` says whether the turn can wait for it.
+    `caller` is in whose name tools are called, where that is not the owner of the session.
     """
 
     owner: str
@@ -36,6 +38,14 @@ class Scope:
     audited: bool = False
     approval: Approval = "never"
     parks: bool = False
+    caller: str | None = None
+
+    def on_behalf(self, run_id: str) -> ToolCall:
+        """Return a call without arguments, in words of the caller's."""
+        who = Visitor(self.caller or self.owner, self.owner)
+        session = None if self.session_id is None else who.calls(self.session_id)
+        project = who.calls(self.project_id)
+        return ToolCall({}, who.id, session, project, run_id=run_id, audited=self.audited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +89,7 @@ def rounds_of(
 ) -> ToolRounds:
     """Return what runs a turn with these tools: whose calls are answered, and which can be run."""
     place = _Place(gateway, scope)
-    on_behalf = ToolCall(
-        {}, scope.owner, scope.session_id, scope.project_id, run_id=run_id, audited=scope.audited
-    )
+    on_behalf = scope.on_behalf(run_id)
     approving = Approving(
         gateway.toolbox,
         scope.choices,

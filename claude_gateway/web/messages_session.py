@@ -39,12 +39,11 @@ from claude_gateway.web.native_calls import call_of, others_of
 from claude_gateway.web.native_tools import NativeTools, decides, native_tools
 from claude_gateway.web.parking import parked
 from claude_gateway.web.resolving import resolved_for
+from claude_gateway.web.turn_places import named, opening_of
 from claude_gateway.web.turn_tools import wants_events
 from claude_gateway.web.turns import (
     Wish,
     begun,
-    named,
-    opening_of,
     record_of,
     serve_turn,
     start_of,

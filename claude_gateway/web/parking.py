@@ -83,7 +83,7 @@ def revived(
     run.kept = True
     run.price, run.listed = gateway.price, gateway.catalogue.lists(run.model)
     turn = restored(state["turn"], run, _backend(gateway, run, state), run.principal.upstream_key)
-    scope, view = _restored_scope(record.owner, state["scope"]), View.restored(state["view"])
+    scope, view = _restored_scope(record, state["scope"]), View.restored(state["view"])
     rounds = rounds_of(gateway, scope, run.id, (view.own, dict(map(_entry, state["tools"]))))
     rounds.meter.restore(**state["counted"])
     rounds.memory.kept = Kept(*state["kept"])
@@ -100,7 +100,7 @@ def revived(
 
 def _known(record: RunRecord) -> Principal:
     """Return what is known of who asked, for whom budgets count on."""
-    return Principal(record.owner, record.owner, key_id=record.key_id)
+    return Principal(record.payer, record.payer, key_id=record.key_id)
 
 
 def _in_one_piece(gateway: Gateway, work: Work, view: View) -> Work:
@@ -159,9 +159,10 @@ def _scope(scope: Scope) -> dict[str, object]:
     }
 
 
-def _restored_scope(owner: str, state: Mapping[str, Any]) -> Scope:
+def _restored_scope(record: RunRecord, state: Mapping[str, Any]) -> Scope:
     choices = tuple(Choice(_chosen(s), _chosen(t)) for s, t in state["choices"])
-    return Scope(owner, **{**state, "choices": choices, "parks": True})
+    said = {**state, "choices": choices, "parks": True, "caller": record.caller}
+    return Scope(record.owner, **said)
 
 
 def _names(chosen: Container[str] | None) -> object:

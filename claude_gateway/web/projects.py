@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
+from functools import partial
 
 from aiohttp import web
 
@@ -14,8 +16,15 @@ from claude_gateway.dialects.resources.reading import page, words
 from claude_gateway.dialects.resources.writing import listed
 from claude_gateway.errors import Conflict
 from claude_gateway.types.resources import DEFAULT_PROJECT, Project
+from claude_gateway.web.addresses import (
+    not_reached,
+    place_of,
+    seen_project,
+    visitor_of,
+    who_of,
+)
 from claude_gateway.web.bodies import read_json_body
-from claude_gateway.web.gateway import GATEWAY, Gateway
+from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, Gateway
 from claude_gateway.web.keeping import (
     default_project,
     gone,
@@ -31,6 +40,8 @@ from claude_gateway.workspace import Workspace
 async def create_project(request: web.Request) -> web.StreamResponse:
     """Make a project, and its folder when it names one."""
     gateway, store = request.app[GATEWAY], store_of(request)
+    if request[PRINCIPAL].projects is not None:  # it gets an id that no key has heard of
+        raise not_reached(request)
     body = await read_json_body(request)
     asked = projects.read(parse_object(body))
     await default_project(request)  # it is there from the start, and so before this one
@@ -53,37 +64,43 @@ async def list_projects(request: web.Request) -> web.StreamResponse:
     """List the caller's projects, the newest change first."""
     window, query = page(request.query), words(request.query)
     await default_project(request)
-    listing = await store_of(request).list_projects(owner_of(request), window, query)
-    return json_reply(listed("projects", listing, window, projects.written))
+    listing = await store_of(request).list_projects(visitor_of(request), window, query)
+    return json_reply(listed("projects", listing, window, partial(_written, request)))
 
 
 async def get_project(request: web.Request) -> web.StreamResponse:
     """Describe one project."""
-    return json_reply(projects.written(await project_of(request, request.match_info["id"])))
+    return json_reply(_written(request, await project_of(request, request.match_info["id"])))
 
 
 async def change_project(request: web.Request) -> web.StreamResponse:
     """Replace the fields that are given."""
     store = store_of(request)
     changes = projects.read_changes(parse_object(await read_json_body(request)))
-    project = await project_of(request, request.match_info["id"])
+    project = await project_of(request, request.match_info["id"], "owner")
     if path := changes.get("path"):
         changes["path"] = await placed(request.app[GATEWAY], str(path))
     if changes:
-        project = await store.update_project(project.owner, project.id, changes)
-    return json_reply(projects.written(project))
+        who = who_of(request, project.owner)
+        changed = await store.update_project(who, project.id, changes)
+        project = replace(changed, role=project.role)
+    return json_reply(_written(request, project))
 
 
 async def delete_project(request: web.Request) -> web.StreamResponse:
     """Forget a project. Its files stay, and its sessions go to the default project."""
-    id_ = request.match_info["id"]
+    who, id_ = place_of(request, request.match_info["id"])
     if id_ == DEFAULT_PROJECT:
         raise Conflict(
             "The default project cannot be deleted: sessions that name no project are in it.",
             code="default_project",
         )
-    await store_of(request).delete_project(owner_of(request), id_)
-    return gone(request, id_)
+    await store_of(request).delete_project(who, id_)
+    return gone(request, request.match_info["id"])
+
+
+def _written(request: web.Request, project: Project) -> dict[str, object]:
+    return projects.written(seen_project(request, project))
 
 
 async def placed(gateway: Gateway, path: str) -> str:

@@ -21,11 +21,11 @@ from claude_gateway.dialects.responses.stream import ResponseStream
 from claude_gateway.errors import NotFound
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.models import ModelInfo
+from claude_gateway.types.sharing import Role
 from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.direct import Direct
 from claude_gateway.web.gateway import GATEWAY
-from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.links import fetch_links
 from claude_gateway.web.replies import bytes_reply, json_reply
 from claude_gateway.web.resolving import resolved_for
@@ -36,7 +36,7 @@ from claude_gateway.web.responses_session import (
     unfinished,
     with_own,
 )
-from claude_gateway.web.runs import here
+from claude_gateway.web.runs import run_called
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turn_tools import turn_tools
 from claude_gateway.web.turns import the_runs
@@ -86,7 +86,7 @@ async def _direct(request: web.Request, asked: responses.ResponseRequest) -> web
 
 async def get_response(request: web.Request) -> web.StreamResponse:
     """Read a stored response; with `stream=true` its events, after `starting_after`, to the end."""
-    run = await _found(request)
+    run = await _found(request, "viewer")
     record = run.record if isinstance(run, LiveRun) else run
     if request.query.get("stream", "").lower() == "true":
         seen = reading.number(request.query, "starting_after", 0, reading.FARTHEST)
@@ -101,18 +101,18 @@ async def get_response(request: web.Request) -> web.StreamResponse:
 
 async def cancel_response(request: web.Request) -> web.StreamResponse:
     """Stop a response that is being made; one that is over stays as it is."""
-    run = await _found(request)
+    run = await _found(request, "editor")
     if isinstance(run, LiveRun):
         run.cancel()
         await run.over()
     return _written(run.record if isinstance(run, LiveRun) else run)
 
 
-async def _found(request: web.Request) -> LiveRun | RunRecord:
-    runs, owner = the_runs(request), owner_of(request)
+async def _found(request: web.Request, need: Role) -> LiveRun | RunRecord:
+    the_runs(request)
     id_ = run_id(request.match_info["response_id"])
     try:
-        run = runs.live(owner, id_) or here(request, await runs.store.get_run(owner, id_))
+        run = await run_called(request, id_, need)
     except NotFound:
         raise no_response() from None
     dialect = run.record.dialect if isinstance(run, LiveRun) else run.dialect

@@ -30,13 +30,15 @@ from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Session
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Disconnect, RunRecord
+from claude_gateway.web.addresses import home_of, who_of
 from claude_gateway.web.gateway import GATEWAY
-from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.kept_turn import KeptTurn
 from claude_gateway.web.replies import json_reply
+from claude_gateway.web.runs import kept_run
 from claude_gateway.web.siblings import at_home
+from claude_gateway.web.turn_places import named, of_owner
 from claude_gateway.web.turn_tools import TurnTools
-from claude_gateway.web.turns import Wish, begun_run, named, serve_turn, the_runs
+from claude_gateway.web.turns import Wish, begun_run, serve_turn, the_runs
 from claude_gateway.web.wanted import Wanted
 
 PREFIX, OF_A_RUN = "resp_", "run_"
@@ -83,12 +85,13 @@ def _on_disconnect(request: web.Request, asked: responses.ResponseRequest) -> Di
 async def _place(request: web.Request, asked: responses.ResponseRequest) -> SessionFields:
     """Return the session that the response goes on in: a branch, when that has gone on already."""
     if asked.previous is None:
-        place = SessionFields(session_id=asked.conversation, project_id="default")
-        return named(request, place)
-    runs, owner = the_runs(request), owner_of(request)
+        home = None if asked.conversation else home_of(request)
+        return named(request, SessionFields(session_id=asked.conversation, project_id=home))
+    runs = the_runs(request)
     try:
-        run = await runs.store.get_run(owner, run_id(asked.previous))
-        session, messages = await runs.store.history(owner, run.session_id or "")
+        run = await kept_run(request, run_id(asked.previous), "editor")
+        who = who_of(request, run.owner)
+        session, messages = await runs.store.history(who, run.session_id or "")
         last = max(m.number for m in messages if m.run_id == run.id)
     except (NotFound, ValueError):
         raise InvalidRequest(
@@ -98,9 +101,10 @@ async def _place(request: web.Request, asked: responses.ResponseRequest) -> Sess
             param="previous_response_id",
         ) from None
     at_home(request, session.id)
-    if last == session.last_number and not runs.claims.busy((owner, session.id)):
-        return SessionFields(session_id=session.id)
-    return SessionFields(session_id=await _branch(request, session, last))
+    if last == session.last_number and not runs.claims.busy((session.owner, session.id)):
+        return of_owner(request, session.owner, SessionFields(session_id=session.id))
+    branch = SessionFields(session_id=await _branch(request, session, last))
+    return of_owner(request, session.owner, branch)
 
 
 async def _branch(request: web.Request, parent: Session, last: int) -> str:
@@ -109,7 +113,8 @@ async def _branch(request: web.Request, parent: Session, last: int) -> str:
     fork = replace(
         parent, id=id_, parent_id=parent.id, created_at=now, updated_at=now, thinking_after=last
     )
-    await the_runs(request).store.fork_session(parent.owner, parent.id, fork, last)
+    who = who_of(request, parent.owner)
+    await the_runs(request).store.fork_session(who, parent.id, fork, last)
     return id_
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -13,11 +14,12 @@ from claude_gateway.dialects.fields import wrong
 from claude_gateway.dialects.resources import reading
 from claude_gateway.dialects.resources.runs import written
 from claude_gateway.dialects.resources.writing import listed
-from claude_gateway.errors import Conflict
+from claude_gateway.errors import Conflict, NotFound
 from claude_gateway.runs.live import LiveRun
+from claude_gateway.types.sharing import Role
 from claude_gateway.types.turns import RunRecord
+from claude_gateway.web.addresses import place_of, seen_run, visitor_of, who_of
 from claude_gateway.web.gateway import GATEWAY
-from claude_gateway.web.keeping import owner_of
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.siblings import at_home
 from claude_gateway.web.turns import the_runs
@@ -40,15 +42,14 @@ async def list_runs(request: web.Request) -> web.StreamResponse:
     page = reading.page(request.query)
     status = reading.choice(request.query, "status", STATUSES)
     session_id = request.query.get("session_id", "")
-    listing = await the_runs(request).store.list_runs(
-        owner_of(request), page, session_id=session_id, status=status
-    )
-    return json_reply(listed("runs", listing, page, written))
+    who, id_ = place_of(request, session_id)
+    listing = await the_runs(request).store.list_runs(who, page, session_id=id_, status=status)
+    return json_reply(listed("runs", listing, page, partial(_written, request)))
 
 
 async def get_run(request: web.Request) -> web.StreamResponse:
     """Say how a run is doing."""
-    return json_reply(written(now_of(await found(request))))
+    return json_reply(_written(request, now_of(await found(request))))
 
 
 async def run_events(request: web.Request) -> web.StreamResponse:
@@ -66,7 +67,7 @@ async def run_events(request: web.Request) -> web.StreamResponse:
 
 async def cancel_run(request: web.Request) -> web.StreamResponse:
     """Stop a run and keep what was said; stopping what has ended changes nothing."""
-    run = await found(request)
+    run = await found(request, "editor")
     if isinstance(run, LiveRun):
         run.cancel()
         await run.over()
@@ -75,13 +76,37 @@ async def cancel_run(request: web.Request) -> web.StreamResponse:
             "The run is at work in another process of the gateway; cancel it there.",
             code="run_elsewhere",
         )
-    return json_reply(written(now_of(run)))
+    return json_reply(_written(request, now_of(run)))
 
 
-async def found(request: web.Request) -> LiveRun | RunRecord:
-    """Return the caller's run that the request names. Raises NotFound."""
-    runs, owner, run_id = the_runs(request), owner_of(request), request.match_info["run_id"]
-    return runs.live(owner, run_id) or here(request, await runs.store.get_run(owner, run_id))
+async def found(request: web.Request, need: Role = "viewer") -> LiveRun | RunRecord:
+    """Return the run that the request names, as `run_called`."""
+    return await run_called(request, request.match_info["run_id"], need)
+
+
+async def run_called(request: web.Request, run_id: str, need: Role) -> LiveRun | RunRecord:
+    """Return a run of the caller's, or one in a project in which they have a role.
+
+    Raises NotFound, and Forbidden where the role is too low.
+    """
+    runs = the_runs(request)
+    if isinstance(who := who_of(request), str) and (live := runs.live(who, run_id)) is not None:
+        return live
+    record = await kept_run(request, run_id, need)
+    return runs.live(record.owner, run_id) or here(request, record)
+
+
+async def kept_run(request: web.Request, run_id: str, need: Role) -> RunRecord:
+    """Return the record of a run, as `run_called`."""
+    store = the_runs(request).store
+    if isinstance(who := who_of(request), str):
+        with suppress(NotFound):
+            return await store.get_run(who, run_id)
+    return await store.get_run(visitor_of(request), run_id, need)
+
+
+def _written(request: web.Request, run: RunRecord) -> dict[str, object]:
+    return written(seen_run(request, run))
 
 
 def here(request: web.Request, record: RunRecord) -> RunRecord:
@@ -119,8 +144,8 @@ def _after(request: web.Request) -> int:
     return 0
 
 
-def is_running(request: web.Request, session_id: str) -> bool:
-    """Whether a turn of the caller's session is under way."""
+def is_running(request: web.Request, owner: str, session_id: str) -> bool:
+    """Whether a turn of the session is under way."""
     at_home(request, session_id)
     runs = request.app[GATEWAY].runs
-    return runs is not None and runs.claims.busy((owner_of(request), session_id))
+    return runs is not None and runs.claims.busy((owner, session_id))

@@ -8,24 +8,27 @@ from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.resources import tools
 from claude_gateway.dialects.resources.reading import page
 from claude_gateway.dialects.resources.writing import listed
+from claude_gateway.web.addresses import place_of, seen_session
 from claude_gateway.web.bodies import read_json_body
-from claude_gateway.web.keeping import owner_of, store_of
+from claude_gateway.web.keeping import store_of
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.sessions import changed
 
 
 async def list_tools(request: web.Request) -> web.StreamResponse:
     """Say which tools were chosen, and list those that were called, the newest first."""
-    store, owner, id_ = store_of(request), owner_of(request), request.match_info["id"]
+    store, (who, id_) = store_of(request), place_of(request, request.match_info["id"])
     window, only = page(request.query), tools.read_filter(request.query)
-    session = await store.get_session(owner, id_)
-    listing = await store.list_tool_executions(owner, id_, window, **only)
+    session = await store.get_session(who, id_)
+    listing = await store.list_tool_executions(who, id_, window, **only)
     executions = listed("executions", listing, window, tools.written)
-    return json_reply({**tools.choices(session), **executions})
+    return json_reply({**tools.choices(seen_session(request, session)), **executions})
 
 
 async def choose_tools(request: web.Request) -> web.StreamResponse:
     """Choose the tools of the turns to come."""
     choices = tools.read(parse_object(await read_json_body(request)))
-    session = await store_of(request).get_session(owner_of(request), request.match_info["id"])
-    return json_reply(tools.choices(await changed(request, session, choices)))
+    who, id_ = place_of(request, request.match_info["id"])
+    session = await store_of(request).get_session(who, id_, "editor")
+    session = await changed(request, session, choices)
+    return json_reply(tools.choices(seen_session(request, session)))

@@ -13,8 +13,9 @@ from claude_gateway.dialects.resources.mcp import AskedWhere
 from claude_gateway.toolbox import Choice, Entry, Outcome, choices_of
 from claude_gateway.types.resources import DEFAULT_PROJECT, Session
 from claude_gateway.types.tools import ToolCall
+from claude_gateway.web.addresses import place_of, seen_session
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
-from claude_gateway.web.keeping import owner_of, project_path, store_of
+from claude_gateway.web.keeping import owner_of, project_in, project_path, store_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,12 @@ class Scope:
 async def scope_of(request: web.Request, where: AskedWhere) -> Scope:
     """Look up session, project and profile. Raises NotFound, and InvalidRequest."""
     session = await _session(request, where)
-    project_id = session.project_id if session else where.project_id or DEFAULT_PROJECT
-    path = await project_path(request, project_id, named=where.project_id is not None)
+    if session is not None:
+        project = await project_in(store_of(request), session.owner, session.project_id)
+        project_id, path = seen_session(request, session).project_id, project.path
+    else:
+        project_id = where.project_id or DEFAULT_PROJECT
+        path = await project_path(request, project_id, named=where.project_id is not None)
     call = ToolCall({}, owner_of(request), where.session_id, project_id, path)
     asked = chosen(request, where.profile)
     return Scope(request, session, call, choices_of(request[PRINCIPAL], session, *asked))
@@ -67,7 +72,8 @@ def chosen(request: web.Request, profile: str | None, path: str = "profile") -> 
 async def _session(request: web.Request, where: AskedWhere) -> Session | None:
     if where.session_id is None:
         return None
-    session = await store_of(request).get_session(owner_of(request), where.session_id)
-    if where.project_id not in (None, session.project_id):
+    who, id_ = place_of(request, where.session_id)
+    session = await store_of(request).get_session(who, id_, "editor")
+    if where.project_id not in (None, seen_session(request, session).project_id):
         wrong("project_id", "is not the project of the session")
     return session

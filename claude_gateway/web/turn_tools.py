@@ -61,15 +61,16 @@ class TurnTools:
 
     def scope(self, *, parks: bool = False) -> Scope:
         """Return what of this outlives the request; `parks` says whether the turn may wait."""
-        session = self._session
+        session, caller = self._session, owner_of(self._request)
         return Scope(
-            owner_of(self._request),
+            session.owner if session else caller,
             choices_of(self._request[PRINCIPAL], None, *_choices(self._request, self._asked)),
             session.id if session else None,
             session.project_id if session else DEFAULT_PROJECT,
             self._asked.audited,
             self._asked.approval,
             parks,
+            None if session is None or session.owner == caller else caller,
         )
 
     def rounds(self, run: Run, own: Owned, *, parks: bool = False) -> ToolRounds:

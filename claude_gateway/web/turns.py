@@ -11,7 +11,7 @@ from typing import TypeAlias
 from aiohttp import web
 
 from claude_gateway.conversations.joining import Joined
-from claude_gateway.conversations.opening import Opening, drafted, opened
+from claude_gateway.conversations.opening import Opening
 from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.engine.calls import Asking
 from claude_gateway.errors import Conflict, GatewayError, NotFound, revived
@@ -20,11 +20,14 @@ from claude_gateway.runs.claims import Claim
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.runs.work import Work
 from claude_gateway.types.runs import Run
+from claude_gateway.types.sharing import whose
 from claude_gateway.types.turns import Replay, RunRecord, TurnStart
+from claude_gateway.web.addresses import who_of
 from claude_gateway.web.gateway import CONTEXT, GATEWAY, PRINCIPAL, REQUEST_ID
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
 from claude_gateway.web.replies import bytes_reply
 from claude_gateway.web.siblings import at_home
+from claude_gateway.web.turn_places import check_place
 from claude_gateway.web.viewing import Fail, ended_elsewhere, forgotten, watched
 
 TRIES = 3  # when somebody else changes the session in between
@@ -77,6 +80,9 @@ async def begun(
     `asking` is its first call of a model, for which money is reserved before anything is stored.
     """
     gateway, runs = request.app[GATEWAY], the_runs(request)
+    who = who_of(request, start.run.owner)
+    if not isinstance(who, str):
+        start = replace(start, by=who)
     if gateway.budgets is not None:
         await gateway.budgets.reserve_first(asking, work.run)
     try:
@@ -105,6 +111,7 @@ async def serve_turn(request: web.Request, wish: Wish) -> web.StreamResponse:
 async def begun_run(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
     """Begin the turn, or find the run that the same request began before."""
     asked, about = wish.replay(request, ""), wish.about
+    await check_place(request, about)
     if about.session_id is not None and not about.is_new:
         at_home(request, about.session_id)
     elif asked is not None:
@@ -113,12 +120,14 @@ async def begun_run(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
         return await _in_turn(request, wish)
     claim = await the_runs(request).repeats.take_in_turn((owner_of(request), asked.key))
     try:
-        return await _made_before(request, asked) or await _in_turn(request, wish)
+        return await _made_before(request, wish, asked) or await _in_turn(request, wish)
     finally:
         claim.release()
 
 
-async def _made_before(request: web.Request, asked: Replay) -> LiveRun | RunRecord | None:
+async def _made_before(
+    request: web.Request, wish: Wish, asked: Replay
+) -> LiveRun | RunRecord | None:
     """Return the run of the same request. Raises Conflict when the key was another request's."""
     runs, owner = the_runs(request), owner_of(request)
     replay = await runs.store.find_replay(owner, asked.key)
@@ -130,14 +139,14 @@ async def _made_before(request: web.Request, asked: Replay) -> LiveRun | RunReco
             code="idempotency_key_reused",
             should_retry=False,
         )
-    live = runs.live(owner, replay.made)
-    if live is not None:
+    who = who_of(request, wish.about.owner)
+    if (live := runs.live(whose(who), replay.made)) is not None and isinstance(who, str):
         return live
     try:
-        record = await runs.store.get_run(owner, replay.made)
+        record = await runs.store.get_run(who, replay.made)
     except NotFound:  # deleted with its session
         return None
-    return None if failed_in_silence(record) else record
+    return live or (None if failed_in_silence(record) else record)
 
 
 def failed_in_silence(record: RunRecord) -> bool:
@@ -150,7 +159,8 @@ async def _in_turn(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
     session = wish.about.session_id
     if session is None:
         return await wish.begin(None, wish)
-    claims, place = the_runs(request).claims, (owner_of(request), session)
+    claims = the_runs(request).claims
+    place = (wish.about.owner or owner_of(request), session)
     if wish.about.if_busy == "queue":
         began = time.monotonic()
         claim = await claims.take_in_turn(place)
@@ -171,21 +181,6 @@ async def _in_turn(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
         raise
 
 
-def named(request: web.Request, about: SessionFields) -> SessionFields:
-    """Return it with an id for the session, if there is to be one."""
-    if not about.in_session or about.session_id is not None:
-        return about
-    return replace(about, session_id=request.app[GATEWAY].ids.session(), is_new=True)
-
-
-async def opening_of(request: web.Request, about: SessionFields) -> Opening:
-    """Return the session as the turn finds it."""
-    owner, session_id = owner_of(request), about.session_id or ""
-    if about.is_new:
-        return drafted(owner, session_id, about.project_id)
-    return await opened(the_runs(request).store, owner, session_id, about.project_id)
-
-
 def record_of(
     request: web.Request, run: Run, wish: Wish, dialect: str, joined: Joined | None
 ) -> RunRecord:
@@ -196,7 +191,7 @@ def record_of(
         run.session_id, run.project_id = session.id, session.project_id
     return RunRecord(
         run.id,
-        run.principal.id,
+        wish.about.owner or run.principal.id,
         dialect,
         run.model,
         time.time(),
@@ -208,6 +203,7 @@ def record_of(
         on_disconnect=wish.about.on_disconnect or run.principal.on_disconnect or "detach",
         headers=dict(wish.headers),
         key_id=run.principal.key_id,
+        caller=run.principal.id if wish.about.owner else None,
     )
 
 

@@ -17,6 +17,7 @@ from claude_gateway.spending_stores import KeepsUsage, as_usage_store
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.runs import calls_of
 from claude_gateway.types.turns import RunRecord
+from claude_gateway.web.addresses import not_reached
 from claude_gateway.web.cost_told import written_cost
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import owner_of, store_of
@@ -30,6 +31,10 @@ async def get_usage(request: web.Request) -> web.StreamResponse:
     """Tell what the caller used, or for an admin also others, by day, model and the like."""
     query = request.query
     only = usage.read_filter(query, _whose(request))
+    principal = request[PRINCIPAL]
+    if principal.projects is not None:
+        reach = tuple(sorted(principal.projects))
+        only = replace(only, projects=reach, key=principal.key_id or "")
     by, page = usage.read_groups(query), reading.page(query)
     store = _store(request)
     if (till := request.app[GATEWAY].till) is not None:
@@ -74,6 +79,8 @@ def _whose(request: web.Request) -> str | None:
     own = owner_of(request)
     if everybody != "true" and asked in (None, "", own):
         return own
+    if request[PRINCIPAL].projects is not None:
+        raise not_reached(request)
     if "admin" not in request[PRINCIPAL].scopes:
         raise Forbidden(
             "Only a key with the scope admin may see what others used.",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from aiohttp import web
 
@@ -14,9 +14,11 @@ from claude_gateway.errors import GatewayError, NotFound
 from claude_gateway.runs.frames import following
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.types.turns import RunRecord
+from claude_gateway.web.addresses import who_of
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID, Gateway
 from claude_gateway.web.streams import EventStream, event_stream
 
+ASK_AGAIN = 1.0  # seconds until somebody who may not watch any more is shown nothing more
 LOOK_AGAIN = 0.25  # seconds; a live run's log is stored about as often
 
 Fail: TypeAlias = Callable[[GatewayError, str], bytes]
@@ -25,13 +27,26 @@ Fail: TypeAlias = Callable[[GatewayError, str], bytes]
 class Viewer:
     """One connection that watches. Frames up to `after` are not shown."""
 
-    def __init__(self, gateway: Gateway, stream: EventStream, after: int = 0) -> None:
-        self._gateway = gateway
+    def __init__(self, request: web.Request, stream: EventStream, after: int = 0) -> None:
+        self._request = request
+        self._gateway: Gateway = request.app[GATEWAY]
         self._stream = stream
         self._at = after
 
     async def show(self, run: LiveRun | RunRecord, *, silent_is_status: bool = True) -> None:
-        """Show a run to its end. Raises what it failed of when there was nothing to show before."""
+        """Show a run to its end. Raises what it failed of when there was nothing to show before.
+
+        Whoever watches in somebody else's project is shown it for as long as they may see it.
+        """
+        record = run if isinstance(run, RunRecord) else run.record
+        who, showing = who_of(self._request, record.owner), self._show(run, silent_is_status)
+        if isinstance(who, str) or self._gateway.runs is None:
+            await showing
+            return
+        store = self._gateway.runs.store
+        await while_allowed(showing, lambda: store.get_run(who, record.id))
+
+    async def _show(self, run: LiveRun | RunRecord, silent_is_status: bool) -> None:
         if isinstance(run, RunRecord):
             await self._elsewhere(run)
             return
@@ -93,6 +108,27 @@ class Viewer:
                     self._at = events.last
 
 
+async def while_allowed(
+    showing: Coroutine[Any, Any, None], ask: Callable[[], Awaitable[object]]
+) -> None:
+    """Go on for as long as `ask` raises nothing; what it raises ends it."""
+    shown = asyncio.create_task(showing)
+    asking = asyncio.create_task(_keep_asking(ask))
+    try:
+        await asyncio.wait((shown, asking), return_when=asyncio.FIRST_COMPLETED)
+        await (shown if shown.done() else asking)
+    finally:
+        for task in (shown, asking):
+            task.cancel()
+        await asyncio.gather(shown, asking, return_exceptions=True)
+
+
+async def _keep_asking(ask: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await asyncio.sleep(ASK_AGAIN)
+        await ask()
+
+
 async def ended_elsewhere(gateway: Gateway, run: RunRecord) -> RunRecord:
     """Wait for the end of a run that does not live here."""
     while not run.over and gateway.runs is not None:
@@ -124,7 +160,7 @@ async def watched(
     stream.has_numbers()
     gateway.pulse.watch(stream)
     try:
-        yield Viewer(gateway, stream, after)
+        yield Viewer(request, stream, after)
     except ConnectionError:
         raise
     except BaseException as exc:

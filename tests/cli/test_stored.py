@@ -287,3 +287,37 @@ async def run(gateway: GatewayProcess, *arguments: str) -> str:
     out, _ = await process.communicate()
     assert process.returncode == 0
     return out.decode()
+
+
+def test_a_project_is_shared_shown_and_shared_no_more(command: Command) -> None:
+    bob = json.loads(command("users", "create", "bob", "--json").out)
+    project = json.loads(command("projects", "create", "Plans", "--json").out)
+    assert json.loads(command("projects", "members", project["id"], "--json").out) == []
+    done = command("projects", "share", project["id"], "bob", "--role", "editor", "--json")
+    member = json.loads(done.out)
+    assert (member["user"], member["role"]) == (bob["id"], "editor")
+    assert "viewer" in command("projects", "share", project["id"], bob["id"]).out
+    listed = json.loads(command("projects", "members", project["id"], "--json").out)
+    assert [(one["user"], one["role"]) for one in listed] == [(bob["id"], "viewer")]
+    assert bob["id"] in command("projects", "members", project["id"]).out
+    assert command("projects", "unshare", project["id"], "bob").code == 0
+    assert json.loads(command("projects", "members", project["id"], "--json").out) == []
+    refusals = {
+        "There is no user 'eve'": ("share", project["id"], "eve"),
+        "There is no such project": ("share", "none", "bob"),
+        "There is no such member": ("unshare", project["id"], "bob"),
+        "is not one of 'viewer', 'editor', 'owner'": (
+            *("share", project["id"], "bob", "--role", "king"),
+        ),
+        "The default project cannot be shared": ("share", "default", "bob"),
+    }
+    for told, arguments in refusals.items():
+        done = command("projects", *arguments)
+        assert done.code in (1, 2)
+        assert told in done.err
+
+
+def test_a_key_for_some_projects_is_made_and_shown(command: Command) -> None:
+    key = json.loads(command("keys", "create", "--name", "k", "--projects", "b, a", "--json").out)
+    assert key["projects"] == ["a", "b"]
+    assert json.loads(command("keys", "show", "k", "--json").out)["projects"] == ["a", "b"]

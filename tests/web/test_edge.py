@@ -122,7 +122,7 @@ async def test_s2_what_a_profile_asks_is_authorised_on_the_route_that_it_resolve
 ) -> None:
     """Every private route, asked for by way of public ones, refuses whoever has no key."""
     places = {"model_id": "m", "session_id": "s", "id": "s", "run_id": "r", "response_id": "r"}
-    places |= {"server_id": "s", "tool": "t", "tool_call_id": "c"}
+    places |= {"server_id": "s", "tool": "t", "tool_call_id": "c", "user": "u"}
     places |= {"kind": "key", "subject": "k", "period": "day"}
     plugin = Plugin(LIST)
     async with serving(plugin, sqlite, scripted(), GATEWAY_AUTH="required") as app:

@@ -35,7 +35,7 @@ async def test_without_a_store_it_is_said_what_is_missing(
     method, path = route.method, route.path
     async with serving(scripted(), GATEWAY_STORE="none") as app:
         body = b"" if method in ("GET", "DELETE") else BODY
-        answer = await app.ask(method, path.replace("{id}", "x"), body)
+        answer = await app.ask(method, path.replace("{id}", "x").replace("{user}", "x"), body)
         assert "GATEWAY_STORE" in refused(answer, 503, "no_store")["message"]
         assert answer.header("x-should-retry") == "false"
         health = (await app.ask("GET", "/health")).json

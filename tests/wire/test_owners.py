@@ -36,6 +36,9 @@ MATRIX: Mapping[str, Try] = {
     "GET /v1/projects/{id}": Try(),
     "PATCH /v1/projects/{id}": Try({"name": "Taken"}),
     "DELETE /v1/projects/{id}": Try(),
+    "GET /v1/projects/{id}/members": Try(),
+    "PUT /v1/projects/{id}/members/{user}": Try({"role": "viewer"}),
+    "DELETE /v1/projects/{id}/members/{user}": Try(),
     "GET /v1/sessions/{id}": Try(),
     "PATCH /v1/sessions/{id}": Try({"title": "Taken", "system_prompt": "Taken"}),
     "DELETE /v1/sessions/{id}": Try(),
@@ -123,7 +126,10 @@ async def reach(caller: Caller, route: str, id_: str) -> Response:
     body = b"" if tried.body is None else tried.body
     name = path[path.index("{") : path.index("}") + 1]
     return await caller.ask(
-        method, path.replace(name, id_).replace("{tool_call_id}", "toolu_1") + tried.query, body
+        method,
+        path.replace(name, id_).replace("{tool_call_id}", "toolu_1").replace("{user}", "owner")
+        + tried.query,
+        body,
     )
 
 

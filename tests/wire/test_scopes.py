@@ -60,6 +60,9 @@ NEEDED: Mapping[str, set[str] | frozenset[str]] = {
     "GET /v1/projects/{id}": READ,
     "PATCH /v1/projects/{id}": CHAT,
     "DELETE /v1/projects/{id}": CHAT,
+    "GET /v1/projects/{id}/members": READ,
+    "PUT /v1/projects/{id}/members/{user}": CHAT,
+    "DELETE /v1/projects/{id}/members/{user}": CHAT,
     "POST /v1/sessions": CHAT,
     "GET /v1/sessions": READ,
     "GET /v1/sessions/stats": READ,
@@ -104,6 +107,9 @@ NEEDED: Mapping[str, set[str] | frozenset[str]] = {
     "GET /mcp/{server_id}": TOOLS,
     "DELETE /mcp/{server_id}": TOOLS,
 }
+
+
+NOTHING_THERE = {"GET /v1/sessions/{id}/messages", "DELETE /v1/projects/{id}/members/{user}"}
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ async def tried(caller: Caller, route: str) -> Response:
     """Ask for it, whatever comes of that."""
     method, path = route.split(" ")
     names = ("session_id", "response_id", "run_id", "tool_call_id", "model_id", "id", "tool")
-    for name in (*names, "kind", "subject", "period"):
+    for name in (*names, "user", "kind", "subject", "period"):
         path = path.replace(f"{{{name}}}", "none")
     path = path.replace("{server_id}", "mcp_filesystem")
     return await caller.ask(method, path, b"{}" if method in ("POST", "PUT", "PATCH") else b"")
@@ -199,8 +205,8 @@ async def test_s3_s9_a_scope_opens_what_is_ones_own_and_nothing_of_anybody_elses
             continue
         assert refused(foreign, 404) == refused(await reach(caller, route, "none"), 404)
         own = await reach(caller, route, hers.of(route))
-        if "/approvals/" in route or route == "GET /v1/sessions/{id}/messages":
-            # Found, but no call of this run waits for anybody, and no message is called like that.
+        if "/approvals/" in route or route in NOTHING_THERE:
+            # Found, but no call of this run waits for anybody, and nothing in it is called like that.
             assert refused(own, 404)["message"] != refused(foreign, 404)["message"]
         else:
             assert own.status < 300, own.body

@@ -14,6 +14,7 @@ from claude_gateway.dialects.resources.reading import LARGEST_LIMIT
 from claude_gateway.dialects.resources.writing import moment
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import Message, Page, Session, ToolExecution
+from claude_gateway.types.sharing import Who
 
 FORMATS: Mapping[str, str] = {  # and their media types
     "json": "application/json",
@@ -33,7 +34,7 @@ class Record:
     executions: Sequence[ToolExecution] = ()
 
 
-async def record(store: Store, owner: str, session_id: str) -> Record:
+async def record(store: Store, owner: Who, session_id: str) -> Record:
     """Read all that is kept of a session. Raises NotFound."""
     session, conversation = await store.history(owner, session_id)
     executions: list[ToolExecution] = []

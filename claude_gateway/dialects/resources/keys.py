@@ -21,6 +21,7 @@ SETS = {
     "models": "models",
     "tools": "tools",
     "servers": "tool_servers",
+    "projects": "projects",
 }
 COUNTS = ("rpm", "tpm", "max_concurrent")
 

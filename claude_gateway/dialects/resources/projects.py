@@ -61,6 +61,7 @@ def written(project: Project) -> dict[str, object]:
         "created_at": moment(project.created_at),
         "updated_at": moment(project.updated_at),
         "metadata": project.metadata,
+        **({} if project.role is None else {"owner": project.owner, "role": project.role}),
     }
 
 

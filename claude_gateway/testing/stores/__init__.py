@@ -16,6 +16,7 @@ from claude_gateway.testing.stores.search import OfSearch
 from claude_gateway.testing.stores.sessions import OfSessions
 from claude_gateway.testing.stores.turns import OfTurns
 from claude_gateway.testing.stores.usage import UsageConformance
+from claude_gateway.testing.stores.visitors import OfVisitors
 
 
 class StoreConformance(
@@ -30,6 +31,7 @@ class StoreConformance(
     OfAudit,
     OfPruning,
     OfOwners,
+    OfVisitors,
 ):
     """The tests that every store must pass.
 

@@ -9,7 +9,7 @@ from claude_gateway import AuditEntry, AuditFilter, Listing, Page
 from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.pruning import FEW
 from claude_gateway_sqlite.readers import Readers
-from claude_gateway_sqlite.rows import Row
+from claude_gateway_sqlite.rows import Row, names
 from claude_gateway_sqlite.writer import Writer
 
 # More than any number of a row.
@@ -24,7 +24,8 @@ INSERT INTO audit(
 OF_OWNER = """
 SELECT owner, at, server, tool, outcome, duration_ms, digest, size, call_id, session_id, run_id,
     project_id, arguments, number
-FROM audit WHERE owner = ?11 AND at >= ?1 AND at < ?2 AND (?3 = '' OR session_id = ?3)
+FROM audit WHERE owner = ?11
+    AND (?12 IS NULL OR project_id IN (SELECT value FROM json_each(?12))) AND at >= ?1 AND at < ?2 AND (?3 = '' OR session_id = ?3)
     AND (?4 = '' OR server = ?4) AND (?5 = '' OR tool = ?5) AND (?6 = '' OR outcome = ?6)
     AND (at, number) < (?7, ?8)
 ORDER BY at DESC, number DESC LIMIT ?9 OFFSET ?10
@@ -38,7 +39,8 @@ FROM audit WHERE at >= ?1 AND at < ?2 AND (?3 = '' OR session_id = ?3)
 ORDER BY at DESC, number DESC LIMIT ?9 OFFSET ?10
 """
 COUNT_OF_OWNER = """
-SELECT count(*) FROM audit WHERE owner = ?7 AND at >= ?1 AND at < ?2
+SELECT count(*) FROM audit WHERE owner = ?7
+    AND (?8 IS NULL OR project_id IN (SELECT value FROM json_each(?8))) AND at >= ?1 AND at < ?2
     AND (?3 = '' OR session_id = ?3) AND (?4 = '' OR server = ?4) AND (?5 = '' OR tool = ?5)
     AND (?6 = '' OR outcome = ?6)
 """
@@ -64,7 +66,7 @@ class Audit:
     ) -> Listing[AuditEntry]:
         rows = await self._window(owner, only, (inf, LAST, page.limit, page.offset))
         counting = COUNT_OF_ALL if owner is None else COUNT_OF_OWNER
-        counted = await self._readers.rows(counting, (*bounds(only), *of(owner)))
+        counted = await self._readers.rows(counting, (*bounds(only), *of(owner, only)))
         return Listing([entry(row) for row in rows], counted[0][0])
 
     async def read_audit(
@@ -86,15 +88,15 @@ class Audit:
         self, owner: str | None, only: AuditFilter, window: tuple[float, int, int, int]
     ) -> list[Row]:
         listing = OF_ALL if owner is None else OF_OWNER
-        return await self._readers.rows(listing, (*bounds(only), *window, *of(owner)))
+        return await self._readers.rows(listing, (*bounds(only), *window, *of(owner, only)))
 
 
 def bounds(only: AuditFilter) -> tuple[float, float, str, str, str, str]:
     return only.since, only.until, only.session_id, only.server, only.tool, only.outcome
 
 
-def of(owner: str | None) -> tuple[str, ...]:
-    return () if owner is None else (owner,)
+def of(owner: str | None, only: AuditFilter) -> tuple[str | None, ...]:
+    return () if owner is None else (owner, names(only.projects))
 
 
 def add(desk: Desk, entries: Sequence[AuditEntry]) -> None:

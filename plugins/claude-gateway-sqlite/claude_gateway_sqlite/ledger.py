@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from claude_gateway import SessionStats, Tally
@@ -30,14 +30,18 @@ class Ledger:
 
     async def session_stats(self, owner: str) -> SessionStats:
         counted = (await self._readers.rows(SESSIONS, (owner,)))[0]
-        booked = await self._readers.rows(BOOKED, (owner,))
-        return SessionStats(
-            active_sessions=counted[0],
-            total_messages=counted[1],
-            total=_tally(booked),
-            by_model=_tallies(booked, lambda row: row[1]),
-            by_day=_tallies(booked, lambda row: row[0]),
-        )
+        return summed(counted, await self._readers.rows(BOOKED, (owner,)))
+
+
+def summed(counted: Row, booked: Sequence[Row]) -> SessionStats:
+    """Rows of SESSIONS and of BOOKED."""
+    return SessionStats(
+        active_sessions=counted[0],
+        total_messages=counted[1],
+        total=_tally(booked),
+        by_model=_tallies(booked, lambda row: row[1]),
+        by_day=_tallies(booked, lambda row: row[0]),
+    )
 
 
 def _tallies(booked: Iterable[Row], by: Callable[[Row], str]) -> dict[str, Tally]:

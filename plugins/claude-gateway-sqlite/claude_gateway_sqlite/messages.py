@@ -87,12 +87,13 @@ _values = attrgetter(
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """Messages to add to a session."""
+    """Messages to add to a session; `by` is who asks."""
 
     owner: str
     session_id: str
     messages: Sequence[Message]
     replay: Replay | None
+    by: str
 
 
 class Messages:
@@ -104,7 +105,7 @@ class Messages:
     async def add_messages(
         self, owner: str, session_id: str, messages: Sequence[Message], replay: Replay | None = None
     ) -> Sequence[Message]:
-        return await self._writer.do(added, Addition(owner, session_id, messages, replay))
+        return await self._writer.do(added, Addition(owner, session_id, messages, replay, owner))
 
     async def history(self, owner: str, session_id: str) -> tuple[Session, Sequence[Message]]:
         found = await self._readers.rows(HISTORY, (owner, session_id))
@@ -150,7 +151,7 @@ class Messages:
 
 def added(desk: Desk, wanted: Addition) -> Sequence[Message]:
     owner, messages = wanted.owner, wanted.messages
-    if (before := replays.made_before(desk, owner, wanted.replay)) is not None:
+    if (before := replays.made_before(desk, wanted.by, wanted.replay)) is not None:
         found = desk.cur.execute(MADE_BEFORE, (owner, *before[5:8])).fetchall()
         return [rows.message(row) for row in found]
     values = (len(messages), time.time(), owner, wanted.session_id)
@@ -160,7 +161,7 @@ def added(desk: Desk, wanted: Addition) -> Sequence[Message]:
     ref, last = row
     first = last - len(messages) + 1
     add(desk, ref, first, messages)
-    replays.keep(desk, owner, wanted.replay, (ref, first, len(messages)))
+    replays.keep(desk, wanted.by, wanted.replay, (ref, first, len(messages)))
     return [replace(message, number=first + i) for i, message in enumerate(messages)]
 
 

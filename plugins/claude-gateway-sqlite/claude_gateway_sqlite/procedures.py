@@ -13,7 +13,7 @@ CREATE TEMP VIEW beginning AS SELECT
     NULL AS run, NULL AS id, NULL AS owner, NULL AS session, NULL AS project_id, NULL AS dialect,
     NULL AS model, NULL AS created_at, NULL AS request_id, NULL AS instance, NULL AS stream,
     NULL AS on_disconnect, NULL AS status, NULL AS headers, NULL AS retries, NULL AS key_id,
-    NULL AS session_id, NULL AS expected, NULL AS seen, NULL AS added, NULL AS session_model, NULL AS title,
+    NULL AS caller, NULL AS session_id, NULL AS expected, NULL AS seen, NULL AS added, NULL AS session_model, NULL AS title,
     NULL AS session_status, NULL AS thinking_after, NULL AS audit_log, NULL AS texts, NULL AS system_prompt,
     NULL AS metadata, NULL AS system, NULL AS tools, NULL AS enabled_tools, NULL AS enabled_servers,
     NULL AS message_id, NULL AS role, NULL AS content, NULL AS text, NULL AS said_at,
@@ -49,11 +49,11 @@ CREATE TEMP TRIGGER begins INSTEAD OF INSERT ON beginning BEGIN
     WHERE NEW.message_id IS NOT NULL;
     INSERT INTO runs(
         ref, id, owner, session, project_id, dialect, model, created_at, request_id, instance,
-        stream, on_disconnect, status, headers, retries, key_id
+        stream, on_disconnect, status, headers, retries, key_id, caller
     ) VALUES(
         NEW.run, NEW.id, NEW.owner, NEW.session, NEW.project_id, NEW.dialect, NEW.model,
         NEW.created_at, NEW.request_id, NEW.instance, NEW.stream, NEW.on_disconnect, NEW.status,
-        NEW.headers, NEW.retries, NEW.key_id
+        NEW.headers, NEW.retries, NEW.key_id, NEW.caller
     );
     INSERT INTO not_searchable(session) SELECT NEW.session WHERE NEW.session IS NOT NULL
     ON CONFLICT DO NOTHING;
@@ -62,13 +62,13 @@ END
 BEGIN = """
 INSERT INTO beginning VALUES(
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?
 )
 """
 
 ENDING = """
 CREATE TEMP VIEW ending AS SELECT
-    NULL AS run, NULL AS owner, NULL AS session, NULL AS day, NULL AS model, NULL AS served_model,
+    NULL AS run, NULL AS owner, NULL AS payer, NULL AS session, NULL AS day, NULL AS model, NULL AS served_model,
     NULL AS project_id, NULL AS session_id, NULL AS status, NULL AS input_tokens,
     NULL AS output_tokens, NULL AS cache_creation_input_tokens, NULL AS cache_read_input_tokens,
     NULL AS thinking_tokens, NULL AS ephemeral_5m_input_tokens, NULL AS ephemeral_1h_input_tokens,
@@ -88,7 +88,7 @@ CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
         output_tokens, cache_creation_input_tokens, cache_read_input_tokens, thinking_tokens,
         ephemeral_5m_input_tokens, ephemeral_1h_input_tokens, cost, retries, key_id
     ) VALUES(
-        NEW.run, NEW.owner, NEW.day, NEW.model, NEW.served_model, NEW.project_id, NEW.session_id,
+        NEW.run, NEW.payer, NEW.day, NEW.model, NEW.served_model, NEW.project_id, NEW.session_id,
         NEW.status, NEW.input_tokens, NEW.output_tokens, NEW.cache_creation_input_tokens,
         NEW.cache_read_input_tokens, NEW.thinking_tokens, NEW.ephemeral_5m_input_tokens,
         NEW.ephemeral_1h_input_tokens, NEW.cost, NEW.retries, NEW.key_id
@@ -127,7 +127,7 @@ END
 END = """
 INSERT INTO ending VALUES(
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 """
 

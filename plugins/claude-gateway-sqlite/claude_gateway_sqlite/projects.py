@@ -44,6 +44,9 @@ CHANGE = """
 UPDATE projects SET name = ?, description = ?, path = ?, metadata = ?, is_active = ?, updated_at = ?
 WHERE owner = ? AND id = ?
 """
+FORGET_MEMBERS = """
+DELETE FROM members WHERE project = (SELECT ref FROM projects WHERE owner = ? AND id = ?)
+"""
 DELETE = "DELETE FROM projects WHERE owner = ? AND id = ?"
 MOVE_SESSIONS = "UPDATE sessions SET project_id = ? WHERE owner = ? AND project_id = ?"
 
@@ -146,6 +149,7 @@ def change(desk: Desk, wanted: Change) -> Project:
 
 def delete(desk: Desk, which: tuple[str, str]) -> None:
     owner, project_id = which
+    desk.cur.execute(FORGET_MEMBERS, which)
     if desk.cur.execute(DELETE, which).rowcount == 0:
         raise NotFound(NONE)
     desk.cur.execute(MOVE_SESSIONS, (DEFAULT, owner, project_id))

@@ -211,6 +211,7 @@ def run(row: Row, reply: bytes | None = None) -> RunRecord:
         approvals=asked_again(row[24]),
         key_id=row[25],
         rounds=rounds_again(row[26]),
+        caller=row[27],
         reply=reply,
     )
 

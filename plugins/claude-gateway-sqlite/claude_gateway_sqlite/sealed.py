@@ -21,12 +21,16 @@ from claude_gateway import (
     Message,
     Page,
     Replay,
+    Role,
     RunEnd,
     RunRecord,
     Session,
     SessionFilter,
     ToolExecution,
     TurnStart,
+    Visitor,
+    Who,
+    whose,
 )
 from claude_gateway_sqlite.envelopes import Envelope
 from claude_gateway_sqlite.opening import Synchronous
@@ -45,59 +49,61 @@ class SealedStore(SqliteStore):
 
     envelope: Envelope
 
-    async def create_session(self, session: Session, replay: Replay | None = None) -> Session:
-        made = await super().create_session(self.envelope.session(session), replay)
+    async def create_session(
+        self, session: Session, replay: Replay | None = None, by: Visitor | None = None
+    ) -> Session:
+        made = await super().create_session(self.envelope.session(session), replay, by)
         return self.envelope.session_again(made)
 
-    async def get_session(self, owner: str, session_id: str) -> Session:
-        return self.envelope.session_again(await super().get_session(owner, session_id))
+    async def get_session(self, owner: Who, session_id: str, need: Role = "viewer") -> Session:
+        return self.envelope.session_again(await super().get_session(owner, session_id, need))
 
-    async def list_sessions(self, owner: str, page: Page, only: SessionFilter) -> Listing[Session]:
+    async def list_sessions(self, owner: Who, page: Page, only: SessionFilter) -> Listing[Session]:
         if words_of(only.query):
             raise InvalidRequest(UNSEARCHABLE, param="q", code="search_unavailable")
         found = await super().list_sessions(owner, page, only)
         return Listing([self.envelope.session_again(one) for one in found.items], found.total)
 
     async def update_session(
-        self, owner: str, session_id: str, changes: Mapping[str, object]
+        self, owner: Who, session_id: str, changes: Mapping[str, object]
     ) -> Session:
-        sealed = self.envelope.of_session(owner, session_id, changes)
+        sealed = self.envelope.of_session(whose(owner), session_id, changes)
         return self.envelope.session_again(await super().update_session(owner, session_id, sealed))
 
     async def fork_session(
         self,
-        owner: str,
+        owner: Who,
         session_id: str,
         fork: Session,
         last_number: int | None = None,
         replay: Replay | None = None,
     ) -> Session:
-        sealed = self.envelope.session(replace(fork, owner=owner))
+        sealed = self.envelope.session(replace(fork, owner=whose(owner)))
         made = await super().fork_session(owner, session_id, sealed, last_number, replay)
         return self.envelope.session_again(made)
 
     async def add_messages(
-        self, owner: str, session_id: str, messages: Sequence[Message], replay: Replay | None = None
+        self, owner: Who, session_id: str, messages: Sequence[Message], replay: Replay | None = None
     ) -> Sequence[Message]:
-        sealed = [self.envelope.message(owner, message) for message in messages]
+        sealed = [self.envelope.message(whose(owner), message) for message in messages]
         added = await super().add_messages(owner, session_id, sealed, replay)
-        return [self.envelope.message_again(owner, message) for message in added]
+        return [self.envelope.message_again(whose(owner), message) for message in added]
 
-    async def history(self, owner: str, session_id: str) -> tuple[Session, Sequence[Message]]:
+    async def history(self, owner: Who, session_id: str) -> tuple[Session, Sequence[Message]]:
         session, said = await super().history(owner, session_id)
-        messages = [self.envelope.message_again(owner, message) for message in said]
+        messages = [self.envelope.message_again(whose(owner), message) for message in said]
         return self.envelope.session_again(session), messages
 
-    async def get_message(self, owner: str, session_id: str, message_id: str) -> Message:
+    async def get_message(self, owner: Who, session_id: str, message_id: str) -> Message:
         found = await super().get_message(owner, session_id, message_id)
-        return self.envelope.message_again(owner, found)
+        return self.envelope.message_again(whose(owner), found)
 
     async def list_messages(
-        self, owner: str, session_id: str, page: Page, *, role: str = "", after: int = 0
+        self, owner: Who, session_id: str, page: Page, *, role: str = "", after: int = 0
     ) -> Listing[Message]:
         found = await super().list_messages(owner, session_id, page, role=role, after=after)
         return Listing(
-            [self.envelope.message_again(owner, one) for one in found.items], found.total
+            [self.envelope.message_again(whose(owner), one) for one in found.items], found.total
         )
 
     async def add_tool_executions(self, owner: str, executions: Sequence[ToolExecution]) -> None:
@@ -105,12 +111,12 @@ class SealedStore(SqliteStore):
         await super().add_tool_executions(owner, sealed)
 
     async def list_tool_executions(
-        self, owner: str, session_id: str, page: Page, *, tool_type: str = "", status: str = ""
+        self, owner: Who, session_id: str, page: Page, *, tool_type: str = "", status: str = ""
     ) -> Listing[ToolExecution]:
         found = await super().list_tool_executions(
             owner, session_id, page, tool_type=tool_type, status=status
         )
-        opened = [self.envelope.execution_again(owner, one) for one in found.items]
+        opened = [self.envelope.execution_again(whose(owner), one) for one in found.items]
         return Listing(opened, found.total)
 
     def begin_turn(self, start: TurnStart) -> Awaitable[RunRecord]:
@@ -151,17 +157,17 @@ class SealedStore(SqliteStore):
     async def parked_state(self, owner: str, run_id: str) -> bytes:
         return self.envelope.state_again(owner, run_id, await super().parked_state(owner, run_id))
 
-    async def get_run(self, owner: str, run_id: str) -> RunRecord:
-        return self.envelope.run_again(await super().get_run(owner, run_id))
+    async def get_run(self, owner: Who, run_id: str, need: Role = "viewer") -> RunRecord:
+        return self.envelope.run_again(await super().get_run(owner, run_id, need))
 
     async def list_runs(
-        self, owner: str, page: Page, *, session_id: str = "", status: str = ""
+        self, owner: Who, page: Page, *, session_id: str = "", status: str = ""
     ) -> Listing[RunRecord]:
         found = await super().list_runs(owner, page, session_id=session_id, status=status)
         return Listing([self.envelope.run_again(run) for run in found.items], found.total)
 
     async def read_events(
-        self, owner: str, run_id: str, after: int = 0, most_bytes: int = 1 << 20
+        self, owner: Who, run_id: str, after: int = 0, most_bytes: int = 1 << 20
     ) -> Sequence[Events]:
         found = await super().read_events(owner, run_id, after, most_bytes)
         return [self.envelope.events_again(chunk) for chunk in found]

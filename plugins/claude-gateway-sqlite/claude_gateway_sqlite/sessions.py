@@ -119,13 +119,14 @@ EVERY_NUMBER = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """A session to make with the messages of another one."""
+    """A session to make with the messages of another one; `by` is who asks."""
 
     owner: str
     source: str
     fork: Session
     last_number: int | None
     replay: Replay | None
+    by: str
 
 
 class Sessions:
@@ -135,7 +136,7 @@ class Sessions:
     _readers: Readers
 
     async def create_session(self, session: Session, replay: Replay | None = None) -> Session:
-        return await self._writer.do(create, (session, replay))
+        return await self._writer.do(create, (session, replay, session.owner))
 
     async def get_session(self, owner: str, session_id: str) -> Session:
         row = await self._readers.row(GET, (owner, session_id))
@@ -187,18 +188,19 @@ class Sessions:
         last_number: int | None = None,
         replay: Replay | None = None,
     ) -> Session:
-        return await self._writer.do(forked, Fork(owner, session_id, fork, last_number, replay))
+        wanted = Fork(owner, session_id, fork, last_number, replay, owner)
+        return await self._writer.do(forked, wanted)
 
     async def count_active_sessions(self) -> int:
         return int((await self._readers.rows(ACTIVE))[0][0])
 
 
-def create(desk: Desk, wanted: tuple[Session, Replay | None]) -> Session:
-    session, replay = wanted
-    if (before := replays.made_before(desk, session.owner, replay)) is not None:
+def create(desk: Desk, wanted: tuple[Session, Replay | None, str]) -> Session:
+    session, replay, by = wanted
+    if (before := replays.made_before(desk, by, replay)) is not None:
         return get(desk, session.owner, before[3])
     add(desk, session)
-    replays.keep(desk, session.owner, replay)
+    replays.keep(desk, by, replay)
     return get(desk, session.owner, session.id)
 
 
@@ -270,7 +272,7 @@ def delete(desk: Desk, which: tuple[str, str]) -> None:
 
 
 def forked(desk: Desk, wanted: Fork) -> Session:
-    if (before := replays.made_before(desk, wanted.owner, wanted.replay)) is not None:
+    if (before := replays.made_before(desk, wanted.by, wanted.replay)) is not None:
         return get(desk, wanted.owner, before[3])
     source = desk.session(wanted.owner, wanted.source, look=True)
     fork = replace(wanted.fork, owner=wanted.owner)
@@ -278,6 +280,6 @@ def forked(desk: Desk, wanted: Fork) -> Session:
     last = EVERY_NUMBER if wanted.last_number is None else wanted.last_number
     desk.cur.execute(COPY_MESSAGES, (ref, source, last))
     desk.cur.execute(COUNT_COPIES, (wanted.owner, ref))
-    replays.keep(desk, wanted.owner, wanted.replay)
+    replays.keep(desk, wanted.by, wanted.replay)
     desk.cur.execute(TO_INDEX, (ref,))
     return get(desk, wanted.owner, fork.id)

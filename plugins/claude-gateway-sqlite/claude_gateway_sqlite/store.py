@@ -10,44 +10,20 @@ from typing import TypeVar
 
 from claude_gateway import StoreFigures
 from claude_gateway_sqlite import turns
-from claude_gateway_sqlite.audit import Audit
-from claude_gateway_sqlite.budgets import Budgets
 from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.house import House
 from claude_gateway_sqlite.instances import Instances
 from claude_gateway_sqlite.keyring import prepare
-from claude_gateway_sqlite.keys import Keys
-from claude_gateway_sqlite.ledger import Ledger
-from claude_gateway_sqlite.messages import Messages
 from claude_gateway_sqlite.opening import Synchronous, for_writing, prepared, private
-from claude_gateway_sqlite.pins import Pins
-from claude_gateway_sqlite.projects import Projects
-from claude_gateway_sqlite.pruning import Pruning
 from claude_gateway_sqlite.readers import Readers
-from claude_gateway_sqlite.runs import Runs
 from claude_gateway_sqlite.sealing import Sealer
-from claude_gateway_sqlite.sessions import Sessions
-from claude_gateway_sqlite.usage import UsageFigures
-from claude_gateway_sqlite.users import Users
+from claude_gateway_sqlite.visiting import Visited
 from claude_gateway_sqlite.writer import Writer
 
 S = TypeVar("S", bound="SqliteStore")
 
 
-class SqliteStore(
-    Projects,
-    Sessions,
-    Messages,
-    Runs,
-    Ledger,
-    UsageFigures,
-    Pins,
-    Audit,
-    Keys,
-    Users,
-    Budgets,
-    Pruning,
-):
+class SqliteStore(Visited):
     """Everything in one file."""
 
     def __init__(self, file: Path, writer: Writer, readers: Readers, instances: Instances) -> None:

@@ -16,6 +16,7 @@ from claude_gateway import (
     RunRecord,
     Session,
     TurnStart,
+    address,
 )
 from claude_gateway_sqlite import messages, projects, replays, rows, sessions
 from claude_gateway_sqlite.desk import Desk, Going, Texts
@@ -52,7 +53,7 @@ NO_EVENTS: tuple[object, ...] = (None,) * 4
 def begin(desk: Desk, start: TurnStart) -> RunRecord:
     """Begin a run, and return it, or the one that the same request began before."""
     run, wanted = start.run, start.session
-    before = replays.made_before(desk, run.owner, start.replay)
+    before = replays.made_before(desk, run.payer, start.replay)
     if before is not None and (found := _counting(desk, run.owner, before[3])) is not None:
         return found
     if wanted is None:
@@ -68,8 +69,8 @@ def begin(desk: Desk, start: TurnStart) -> RunRecord:
     if ref is not None and len(start.messages) > 1:
         messages.add(desk, ref, _newest(start) + 2, start.messages[1:])
     if before is not None:
-        replays.forget(desk, run.owner, before[0])
-    replays.keep(desk, run.owner, start.replay)
+        replays.forget(desk, run.payer, before[0])
+    replays.keep(desk, run.payer, start.replay)
     return run
 
 
@@ -110,7 +111,7 @@ def _begin(desk: Desk, start: TurnStart, ref: int | None, session: tuple[object,
     values = (
         *(number, run.id, run.owner, ref, run.project_id, run.dialect, run.model),
         *(run.created_at, run.request_id, run.instance, run.stream, run.on_disconnect),
-        *(run.status, rows.mapping(run.headers), run.retries, run.key_id),
+        *(run.status, rows.mapping(run.headers), run.retries, run.key_id, run.caller),
     )
     try:
         desk.cur.execute(BEGIN, (*values, *session, *first))
@@ -197,12 +198,18 @@ def _going(desk: Desk, run: RunRecord) -> Going:
     return Going(*row)
 
 
+def _called(run: RunRecord, id_: str | None) -> str | None:
+    """Return what whoever pays for the run calls its project or session."""
+    return id_ if id_ is None or run.caller is None else address(run.owner, id_)
+
+
 def _over(wanted: RunEnd, going: Going, added: int) -> tuple[object, ...]:
     run, used = wanted.run, wanted.run.usage
     ended = time.time() if run.ended_at is None else run.ended_at
     return (
-        *(going.run, run.owner, going.session, rows.day(ended), run.model, run.served_model),
-        *(run.project_id, run.session_id, run.status, used.input_tokens, used.output_tokens),
+        *(going.run, run.owner, run.payer, going.session, rows.day(ended), run.model),
+        *(run.served_model, _called(run, run.project_id), _called(run, run.session_id)),
+        *(run.status, used.input_tokens, used.output_tokens),
         *(used.cache_creation_input_tokens, used.cache_read_input_tokens, used.thinking_tokens),
         *(used.ephemeral_5m_input_tokens, used.ephemeral_1h_input_tokens),
         *(rows.money(run.cost), run.retries, run.key_id, rows.rounds(run.rounds), ended),

@@ -54,7 +54,9 @@ SELECT
     coalesce(sum(cache_creation_input_tokens), 0), coalesce(sum(cache_read_input_tokens), 0),
     coalesce(sum(thinking_tokens), 0), coalesce(sum(ephemeral_5m_input_tokens), 0),
     coalesce(sum(ephemeral_1h_input_tokens), 0), sum(cost), coalesce(sum(unpriced), 0)
-FROM whole_usage WHERE day BETWEEN ?1 AND ?2 AND owner = ?11
+FROM whole_usage WHERE day BETWEEN ?1 AND ?2 AND owner = ?11 AND (
+    ?12 IS NULL OR project IN (SELECT value FROM json_each(?12)) OR (project = '' AND key = ?13)
+)
 GROUP BY day_, owner_, key_, model_, project_, session_
 ORDER BY day_, owner_, key_, model_, project_, session_ LIMIT ?9 OFFSET ?10
 """
@@ -76,7 +78,10 @@ SELECT count(*) FROM (
     CASE WHEN ?5 THEN key ELSE '' END AS key_, CASE WHEN ?6 THEN model ELSE '' END AS model_,
     CASE WHEN ?7 THEN project ELSE '' END AS project_,
     CASE WHEN ?8 THEN session ELSE '' END AS session_
-    FROM whole_usage WHERE day BETWEEN ?1 AND ?2 AND owner = ?9
+    FROM whole_usage WHERE day BETWEEN ?1 AND ?2 AND owner = ?9 AND (
+        ?10 IS NULL OR project IN (SELECT value FROM json_each(?10))
+        OR (project = '' AND key = ?11)
+    )
     GROUP BY day_, owner_, key_, model_, project_, session_
 )
 """
@@ -94,7 +99,9 @@ SELECT
     coalesce(sum(cache_creation_input_tokens), 0), coalesce(sum(cache_read_input_tokens), 0),
     coalesce(sum(thinking_tokens), 0), coalesce(sum(ephemeral_5m_input_tokens), 0),
     coalesce(sum(ephemeral_1h_input_tokens), 0), sum(cost), coalesce(sum(unpriced), 0)
-FROM whole_usage WHERE day BETWEEN ?1 AND ?2 AND owner = ?3
+FROM whole_usage WHERE day BETWEEN ?1 AND ?2 AND owner = ?3 AND (
+    ?4 IS NULL OR project IN (SELECT value FROM json_each(?4)) OR (project = '' AND key = ?5)
+)
 """
 
 
@@ -109,7 +116,7 @@ class UsageFigures:
 
     async def usage(self, only: UsageFilter, by: Sequence[Sort], page: Page) -> Listing[UsageRow]:
         groups = (only.since, only.until, *(sort in by for sort in SORTS))
-        whose = () if only.owner is None else (only.owner,)
+        whose = _whose(only)
         listing, counting = (OF_OWNER, COUNT_OF_OWNER) if whose else (OF_ALL, COUNT_OF_ALL)
         listed = await self._readers.rows(listing, (*groups, page.limit, page.offset, *whose))
         counted = await self._readers.rows(counting, (*groups, *whose))
@@ -119,7 +126,12 @@ class UsageFigures:
         days = (only.since, only.until)
         if only.owner is None:
             return total((await self._readers.rows(SUM_OF_ALL, days))[0])
-        return total((await self._readers.rows(SUM_OF_OWNER, (*days, only.owner)))[0])
+        return total((await self._readers.rows(SUM_OF_OWNER, (*days, *_whose(only))))[0])
+
+
+def _whose(only: UsageFilter) -> tuple[str | None, ...]:
+    """Of whom, and what of theirs; nothing where it is everybody's."""
+    return () if only.owner is None else (only.owner, rows.names(only.projects), only.key)
 
 
 def _row(row: Row, by: Sequence[Sort]) -> UsageRow:

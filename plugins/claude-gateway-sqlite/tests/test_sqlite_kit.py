@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +21,15 @@ from claude_gateway import (
     NotFound,
     Page,
     Pin,
+    Role,
     RunEnd,
     RunRecord,
     Session,
     SessionFilter,
     SessionStats,
     TurnStart,
+    Who,
+    whose,
 )
 from claude_gateway.testing import StoreConformance
 from claude_gateway.testing.stores.samples import ADA
@@ -36,17 +39,17 @@ Test = Callable[[SqliteStore], Awaitable[None]]
 
 
 class ShowsRunsOfOthers(SqliteStore):
-    async def get_run(self, owner: str, run_id: str) -> RunRecord:
-        return await super().get_run(ADA, run_id)
+    async def get_run(self, owner: Who, run_id: str, need: Role = "viewer") -> RunRecord:
+        return await super().get_run(ADA, run_id, need)
 
 
 class DeletesSessionsOfOthers(SqliteStore):
-    async def delete_session(self, owner: str, session_id: str) -> None:
+    async def delete_session(self, owner: Who, session_id: str) -> None:
         await super().delete_session(ADA, session_id)
 
 
 class WritesContentAnew(SqliteStore):
-    async def history(self, owner: str, session_id: str) -> tuple[Session, Sequence[Message]]:
+    async def history(self, owner: Who, session_id: str) -> tuple[Session, Sequence[Message]]:
         session, messages = await super().history(owner, session_id)
         anew = [
             replace(one, content=json.dumps(json.loads(one.content)).encode()) for one in messages
@@ -85,20 +88,20 @@ class AddsWhenItEndsAgain(SqliteStore):
 
 
 class TakesUnknownForFree(SqliteStore):
-    async def session_stats(self, owner: str) -> SessionStats:
+    async def session_stats(self, owner: Who) -> SessionStats:
         stats = await super().session_stats(owner)
         return replace(stats, total=replace(stats.total, cost=stats.total.cost or Decimal(0)))
 
 
 class ReadsFromTheStart(SqliteStore):
     async def read_events(
-        self, owner: str, run_id: str, after: int = 0, most_bytes: int = 1 << 20
+        self, owner: Who, run_id: str, after: int = 0, most_bytes: int = 1 << 20
     ) -> Sequence[Events]:
         return await super().read_events(owner, run_id, 0, most_bytes)
 
 
 class FindsEverything(SqliteStore):
-    async def list_sessions(self, owner: str, page: Page, only: SessionFilter) -> Listing[Session]:
+    async def list_sessions(self, owner: Who, page: Page, only: SessionFilter) -> Listing[Session]:
         return await super().list_sessions(owner, page, replace(only, query=""))
 
 
@@ -108,8 +111,8 @@ class PrunesWithoutBounds(SqliteStore):
 
 
 class ForgetsOnlyTheName(SqliteStore):
-    async def get_session(self, owner: str, session_id: str) -> Session:
-        session = await super().get_session(owner, session_id)
+    async def get_session(self, owner: Who, session_id: str, need: Role = "viewer") -> Session:
+        session = await super().get_session(owner, session_id, need)
         if session.title == "Whole":
             raise NotFound("There is no such session.")
         return session
@@ -126,6 +129,26 @@ class ShowsCallsOfOthers(SqliteStore):
         self, owner: str | None, page: Page, only: AuditFilter
     ) -> Listing[AuditEntry]:
         return await super().list_audit(None, page, only)
+
+
+class ForgetsToAskWhatAVisitorMay(SqliteStore):
+    async def list_messages(
+        self, owner: Who, session_id: str, page: Page, *, role: str = "", after: int = 0
+    ) -> Listing[Message]:
+        return await super().list_messages(whose(owner), session_id, page, role=role, after=after)
+
+
+class LetsViewersWrite(SqliteStore):
+    async def update_session(
+        self, owner: Who, session_id: str, changes: Mapping[str, object]
+    ) -> Session:
+        await self.get_session(owner, session_id)
+        return await super().update_session(whose(owner), session_id, changes)
+
+
+class ListsAllProjectsToEveryKey(SqliteStore):
+    async def list_sessions(self, owner: Who, page: Page, only: SessionFilter) -> Listing[Session]:
+        return await super().list_sessions(whose(owner), page, only)
 
 
 FAULTS: list[tuple[type[SqliteStore], Test]] = [
@@ -149,6 +172,15 @@ FAULTS: list[tuple[type[SqliteStore], Test]] = [
     (PrunesWithoutBounds, KIT.test_t31_sessions_are_forgotten_a_bounded_number_at_a_time),
     (TakesTheLaterPin, KIT.test_s12_a_pin_that_is_there_is_not_taken_away_by_a_later_one),
     (ShowsCallsOfOthers, KIT.test_s9_nobody_reads_what_others_have_called),
+    (
+        ForgetsToAskWhatAVisitorMay,
+        lambda s: KIT.test_s9_a_visitor_gets_as_far_as_their_role(s, "list_messages"),
+    ),
+    (
+        LetsViewersWrite,
+        lambda s: KIT.test_s9_a_visitor_gets_as_far_as_their_role(s, "update_session"),
+    ),
+    (ListsAllProjectsToEveryKey, KIT.test_s9_lists_leave_out_what_a_key_does_not_reach),
     (ForgetsOnlyTheName, KIT.test_a_session_comes_back_as_it_was_kept),
 ]
 
