@@ -34,8 +34,13 @@ TEXT_HEAD = re.compile(
 )
 TEXT_REST = re.compile(
     rb'([^"\\\x00-\x1f]*+(?:\\["\\/bfnrt][^"\\\x00-\x1f]*+)*+)'
-    rb'"\} *+\} *+\n\n'
+    rb'"\} *+\} *+'
 )
+# As a number: of bytes, `in` raises and drops an error before it looks.
+RETURN = 0x0D
+END = b"\n\n"
+# Lines of a frame as the API sends it: its name, its data, and the blank one, which ends in nothing.
+USUAL = 4
 # Numbers that a parser may change; text that looks like one costs a little time.
 UNUSUAL = re.compile(rb"[\[:,]\s*(?:-0|-?\d+[.eE]|-?\d{19})")
 # One frame may hold a whole tool input or a large result, but not everything there is. Bytes.
@@ -47,6 +52,17 @@ class EventReader:
 
     What goes wrong is kept in `failure`, to be raised once the events before it are delivered.
     """
+
+    __slots__ = (
+        "_after_return",
+        "_head",
+        "_index",
+        "_joiner",
+        "_rest",
+        "_size",
+        "failure",
+        "finished",
+    )
 
     def __init__(self) -> None:
         self.failure: GatewayError | None = None
@@ -61,17 +77,17 @@ class EventReader:
         """Return the events that `data` completes; none once the message has ended."""
         if self.finished:
             return []
-        if self._after_return or b"\r" in data:
+        if self._after_return or RETURN in data:
             data = self._only_line_feeds(data)
         if self._rest:
-            if b"\n\n" not in self._rest[-1][-1:] + data:
+            if (self._rest[-1][-1:] + data).find(END) < 0:
                 self._keep(data)  # joined once, at the event's end, however many pieces it has
                 return []
             data = b"".join((*self._rest, data))
             self._rest, self._size = [], 0
         events: list[Event] = []
         try:
-            self._keep(data[self._read(data, events) :])
+            self._keep(self._read(data, events))
         except GatewayError as exc:
             self.failure = exc
         except RecursionError:
@@ -99,39 +115,35 @@ class EventReader:
         if self._size > LARGEST_FRAME:
             self.failure = malformed(f"one event is larger than {LARGEST_FRAME // 2**20} MB")
 
-    def _read(self, buffer: bytes, events: list[Event]) -> int:
-        """Append the complete events of `buffer`; return where the incomplete one begins."""
-        at = 0
-        while True:
-            if not self._joiner.waiting:
-                at = self._texts(buffer, at, events)
-            end = buffer.find(b"\n\n", at)
-            if end < 0:
-                return at
-            self._frame(buffer[at : end + 2], events)
-            at = end + 2
-            if self.finished:
-                return len(buffer)
-
-    def _texts(self, buffer: bytes, at: int, events: list[Event]) -> int:
-        """Append the text deltas that stand at `at`; return where they end."""
-        head, index, rest = self._head, self._index, TEXT_REST.match
+    def _read(self, data: bytes, events: list[Event]) -> bytes:
+        """Append the complete events of `data`; return the beginning of the incomplete one."""
+        frames = data.split(END)
+        rest = frames.pop()
+        head, rest_of = b"" if self._joiner.halves else self._head, TEXT_REST.fullmatch
         size = len(head)
-        while True:
-            if not head or not buffer.startswith(head, at):
-                found = TEXT_HEAD.match(buffer, at)
-                if found is None:
-                    return at
-                head, index = found[0], int(found[1])
-                self._head, self._index, size = head, index, len(head)
-            match = rest(buffer, at + size)
-            if match is None:
-                return at
-            literal, end = match[1], match.end()
-            if not literal.isascii():
-                _check_utf8(literal)
-            events.append(TextDelta(index, None, literal, buffer[at:end]))
-            at = end
+        for frame in frames:
+            if not head or frame[:size] != head:
+                head = self._begun(frame)
+                size = len(head)
+            if head and (match := rest_of(frame, size)):
+                literal = match[1]
+                if not literal.isascii():
+                    _check_utf8(literal)
+                events.append(TextDelta(self._index, None, literal, frame + END))
+                continue
+            self._frame(frame + END, events)
+            if self.finished:
+                return b""
+            head = b""
+        return rest
+
+    def _begun(self, frame: bytes) -> bytes:
+        """Return what the text deltas of a block begin with; nothing when `frame` is none."""
+        found = None if self._joiner.halves else TEXT_HEAD.match(frame)
+        if found is None:
+            return b""
+        self._head, self._index = found[0], int(found[1])
+        return self._head
 
     def _frame(self, frame: bytes, events: list[Event]) -> None:
         name, payload = _fields(frame)
@@ -150,7 +162,7 @@ class EventReader:
         if kind == "error":
             raise from_event(data)
         # Bytes that hold half a character are not passed on; the event is written anew.
-        kept = frame if whole and not self._joiner.waiting else None
+        kept = frame if whole and not self._joiner.halves else None
         if kind == "content_block_delta":
             events += self._delta(data, kept, payload)
         else:
@@ -196,7 +208,10 @@ class EventReader:
 def _fields(frame: bytes) -> tuple[str, bytes]:
     """Read the fields of one frame as the SSE specification says: space optional, data joined."""
     name, data = "", []
-    for line in frame.split(b"\n"):
+    lines = frame.split(b"\n")
+    if len(lines) == USUAL and lines[0][:7] == b"event: " and lines[1][:6] == b"data: ":
+        return lines[0][7:].decode("utf-8", "replace"), lines[1][6:]
+    for line in lines:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"event":

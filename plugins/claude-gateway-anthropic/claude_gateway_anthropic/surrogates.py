@@ -14,30 +14,30 @@ LOST = "\ufffd"
 
 
 class Joiner:
-    """Halves that wait, by content block, each with the delta that brought it."""
+    """Halves that wait, by content block, each with the delta that brought it.
+
+    While there are any in `halves`, the next delta must come through here.
+    """
+
+    __slots__ = ("halves",)
 
     def __init__(self) -> None:
-        self._halves: dict[int, tuple[str, str, Mapping[str, object]]] = {}
-
-    @property
-    def waiting(self) -> bool:
-        """Whether any half waits, so that the next delta must come through here."""
-        return bool(self._halves)
+        self.halves: dict[int, tuple[str, str, Mapping[str, object]]] = {}
 
     def join(self, index: int, key: str, delta: Mapping[str, object]) -> dict[str, object]:
         """Return `delta` with what is whole of its text at `key`, after the half that waited."""
-        half, *_ = self._halves.pop(index, ("",))
+        half, *_ = self.halves.pop(index, ("",))
         text = f"{half}{delta[key]}"
         if text and "\ud800" <= text[-1] <= "\udbff":
-            self._halves[index] = (text[-1], key, delta)
+            self.halves[index] = (text[-1], key, delta)
             text = text[:-1]
         return {**delta, key: whole(text)}
 
     def leftover(self, index: int) -> Mapping[str, object] | None:
         """Return the delta that stands for a half whose other half never came in its block."""
-        if index not in self._halves:
+        if index not in self.halves:
             return None
-        _, key, delta = self._halves.pop(index)
+        _, key, delta = self.halves.pop(index)
         return {**delta, key: LOST}
 
 

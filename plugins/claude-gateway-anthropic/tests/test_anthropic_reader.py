@@ -375,3 +375,24 @@ def test_both_roads_read_the_same_texts(said: list[tuple[str, int]], between: li
     ordinary = [e for e in events(b"".join(slow)) if isinstance(e, TextDelta)]
     assert [(e.index, e.text) for e in read] == [(e.index, e.text) for e in ordinary]
     assert [(e.index, e.text) for e in read] == [(index, piece) for piece, index in said]
+
+
+def test_a_line_feed_that_comes_alone_after_its_return_does_not_hide_the_end_of_an_event() -> None:
+    reader = EventReader()
+    for piece in (b'event: ping\r\ndata: {"type":"ping"}\r', b"\n"):
+        assert reader.feed(piece) == []
+    (read,) = reader.feed(b"\r\n")
+    assert isinstance(read, Ping)
+
+
+def test_text_of_several_blocks_and_events_between_it_keep_their_order() -> None:
+    ping = sse("ping", {"type": "ping"})
+    pieces = [text("a"), text("b", 12), ping, text("b", 12), text("a"), text("c")]
+    assert events(b"".join(pieces)) == [
+        TextDelta(0, "a"),
+        TextDelta(12, "b"),
+        Ping(ping),
+        TextDelta(12, "b"),
+        TextDelta(0, "a"),
+        TextDelta(0, "c"),
+    ]
