@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import math
+from functools import lru_cache
 from typing import cast
 
 import httptools
 
-# Bytes of a body that may wait for a slow reader before upstream is told to wait, too.
+# Bytes that may come before somebody takes a piece of the body. Then upstream is told to wait; a
+# head, or trailers, of which nothing can be taken, are too large.
 MOST_WAITING = 256 * 1024
 INFORMATIONAL = range(100, 200)
-LARGEST_HEAD = 256 * 1024
+# A response without one of these lasts until the connection closes.
+LENGTHS = frozenset(("content-length", "transfer-encoding"))
 
 
 class Exchange(asyncio.Protocol):
     """Sends one request at a time and holds what has come of its response."""
 
     __slots__ = (
-        "_complete",
         "_error",
-        "_head_complete",
-        "_head_size",
         "_keep",
         "_loop",
         "_parser",
         "_paused",
-        "_pieces",
+        "_raw",
         "_transport",
-        "_until_close",
         "_waiter",
         "_waiting",
+        "complete",
+        "head_complete",
         "headers",
         "heard",
         "last_byte",
+        "on_body",
+        "on_header",
+        "pieces",
         "status",
     )
 
@@ -44,8 +48,13 @@ class Exchange(asyncio.Protocol):
         # and so to itself and to the request's body.
         self._error: tuple[type[OSError | TimeoutError], str] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._complete = self._head_complete = self._until_close = False
         self._keep = self._paused = False
+        self.headers: dict[str, str] = {}
+        self.pieces: list[bytes] = []
+        self._raw: dict[bytes, bytes] = {}
+        # The parser calls these for each header and each piece: no function of ours lies between.
+        self.on_header, self.on_body = self._raw.__setitem__, self.pieces.append
+        self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
     # --- for the pool ---
@@ -53,7 +62,7 @@ class Exchange(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """Whether another request may be sent here."""
-        return self._keep and self._complete and self._error is None
+        return self._keep and self.complete and self._error is None
 
     def begin(self, data: bytes) -> None:
         """Send a request, head and body."""
@@ -62,18 +71,15 @@ class Exchange(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
-    async def head(self) -> None:
-        """Wait until status and headers are there. Raises OSError or TimeoutError."""
-        while not self._head_complete:
-            await self._wait()
+    def arrival(self) -> asyncio.Future[None]:
+        """Return what ends when something has come. Raises OSError or TimeoutError if nothing will."""
+        self._check()
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
-    async def body(self) -> bytes:
-        """Return what has arrived; empty at the end. Raises OSError or TimeoutError."""
-        while not self._pieces:
-            if self._complete:
-                return b""
-            await self._wait()
-        pieces = self._pieces
+    def take(self) -> bytes:
+        """Take the pieces of the body that are there, of which there must be one."""
+        pieces = self.pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         self._waiting = 0
@@ -108,20 +114,13 @@ class Exchange(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as exc:
-            if not self._complete:
+            if not self.complete:
                 self.fail(ConnectionError, f"upstream does not speak HTTP: {type(exc).__name__}")
                 return
             self._keep = False  # bytes after the answer
-        if not self._head_complete:
-            # Counted here, because the parser keeps a header to itself until the line ends.
-            self._head_size += len(data)
-            if self._head_size > LARGEST_HEAD:
-                self.fail(ConnectionError, "the head of the response is too large")
-                return
-        if self._waiting > MOST_WAITING and not self._paused and self._transport is not None:
-            self._paused = True
-            self.last_byte = math.inf  # it is we who are silent
-            self._transport.pause_reading()
+        self._waiting += len(data)
+        if self._waiting > MOST_WAITING:
+            self._too_much()
         self._wake()
 
     def eof_received(self) -> None:
@@ -131,9 +130,9 @@ class Exchange(asyncio.Protocol):
         """End: of a body that lasts until the close, or in the middle of something."""
         self._keep = False
         self._transport = None
-        if self._head_complete and self._until_close and exc is None:
-            self._complete = True
-        elif not self._complete:
+        if self.head_complete and exc is None and LENGTHS.isdisjoint(self.headers):
+            self.complete = True
+        elif not self.complete:
             self._error = self._error or (ConnectionResetError, str(exc or "closed by upstream"))
         self._wake()
 
@@ -141,53 +140,44 @@ class Exchange(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Refuse a second response: nobody asked for it, and it must not change the first."""
-        if self._complete:
+        if self.complete:
             raise ConnectionError("bytes after the answer")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        key = name.decode("latin-1").lower()
-        self.headers[key] = value.decode("utf-8", "surrogateescape")
-
     def on_headers_complete(self) -> None:
-        """Read the status; a body without a length lasts until the connection closes."""
+        """Read status and headers; trailers, which come after the body, are not kept."""
         self.status = self._parser.get_status_code()
         if self.status in INFORMATIONAL:
-            self.headers.clear()
+            self._raw.clear()
             return
-        self._head_complete = True
-        self._until_close = not ({"content-length", "transfer-encoding"} & self.headers.keys())
-
-    def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body."""
-        self._pieces.append(body)
-        self._waiting += len(body)
+        self.head_complete = True
+        self.headers = {
+            _name(name): value.decode("utf-8", "surrogateescape")
+            for name, value in self._raw.items()
+        }
 
     def on_message_complete(self) -> None:
         """End the response, unless it was only an announcement of the real one."""
-        if self._head_complete:
-            self._complete = True
+        if self.head_complete:
+            self.complete = True
             self._keep = self._parser.should_keep_alive()
 
     # --- inside ---
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self._complete = self._head_complete = self._until_close = self._paused = False
-        self._keep = False
-        self._pieces: list[bytes] = []
-        self._waiting = self._head_size = self.status = 0
-        self.headers: dict[str, str] = {}
-        self.heard = False
+        self.complete = self.head_complete = self.heard = False
+        self._keep = self._paused = False
+        self.pieces.clear()
+        self._raw.clear()
+        self._waiting = self.status = 0
         self.last_byte = self._loop.time()
 
-    async def _wait(self) -> None:
-        self._check()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _too_much(self) -> None:
+        if not self.head_complete or not (self.pieces or self.complete):
+            self.fail(ConnectionError, "the head or the trailers of the response are too large")
+        elif not self._paused and self._transport is not None:
+            self._paused = True
+            self.last_byte = math.inf  # it is we who are silent
+            self._transport.pause_reading()
 
     def _check(self) -> None:
         if self._error is not None:
@@ -197,3 +187,9 @@ class Exchange(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+@lru_cache(maxsize=256)
+def _name(raw: bytes) -> str:
+    """Return a header's name; upstream has few, and sends the same with every answer."""
+    return raw.decode("latin-1").lower()

@@ -26,7 +26,7 @@ Open: TypeAlias = Callable[..., AbstractAsyncContextManager[Transport]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 BEGUN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 END = b"0\r\n\r\n"
-MANY = 300
+MANY = 500
 # Bytes that may be on the way before upstream is made to wait: ours and both kernels' buffers.
 MOST_ON_THE_WAY = 24 * 2**20
 
@@ -142,6 +142,27 @@ async def test_bytes_behind_an_answer_are_not_part_of_the_next(
         reply.close()
 
 
+async def test_an_answer_closed_twice_does_not_take_its_connection_from_the_next(
+    origin: Origin, connected: Open
+) -> None:
+    more = asyncio.Event()
+    origin.script(OK)
+    origin.script(BEGUN, more, END)
+    origin.script(OK)
+    async with connected() as transport:
+        first = await send(transport)
+        assert await first.read() == b"hello"
+        first.close()
+        second = await send(transport)
+        assert await second.chunk() == b"hello"
+        first.close()
+        assert await ask(transport) == b"hello"
+        more.set()
+        assert await second.read() == b""
+        second.close()
+    assert origin.connections == 2
+
+
 # --- many at once
 
 
@@ -222,17 +243,50 @@ async def test_a_slow_reader_makes_upstream_wait(origin: Origin, connected: Open
 
 
 @pytest.mark.parametrize("kind", ["lean"])
+@pytest.mark.parametrize("end", ["reset", "close"])
 async def test_a_connection_that_upstream_closes_as_it_is_taken_is_replaced(
-    origin: Origin, connected: Open, monkeypatch: pytest.MonkeyPatch
+    origin: Origin, connected: Open, end: str
 ) -> None:
-    monkeypatch.setattr("claude_gateway_anthropic.lean.STALE", -1)  # it rested long enough
     origin.script(OK)
-    origin.script("reset")
+    origin.script(end)
     origin.script(OK)
     async with connected() as transport:
         assert await ask(transport) == b"hello"
         assert await ask(transport) == b"hello"
     assert (origin.connections, len(origin.requests)) == (2, 3)
+
+
+@pytest.mark.parametrize("kind", ["lean"])
+async def test_a_request_is_never_sent_a_third_time_however_many_connections_are_kept(
+    origin: Origin, connected: Open
+) -> None:
+    together = asyncio.Event()
+    for _ in range(5):
+        origin.script(BEGUN, together, END)
+    async with connected() as transport:
+        replies = await asyncio.gather(*(send(transport) for _ in range(5)))
+        together.set()
+        for reply in replies:
+            await reply.read()
+            reply.close()
+        origin.script("reset")
+        origin.script("reset")
+        with pytest.raises(UpstreamError):
+            await ask(transport)
+    assert len(origin.requests) == 5 + 2
+
+
+@pytest.mark.parametrize("kind", ["lean"])
+async def test_a_kept_connection_that_breaks_in_a_head_is_not_tried_again_in_silence(
+    origin: Origin, connected: Open
+) -> None:
+    origin.script(OK)
+    origin.script(b"HTTP/1.1 200 OK\r\n", "close")
+    async with connected() as transport:
+        assert await ask(transport) == b"hello"
+        with pytest.raises(UpstreamError):
+            await ask(transport)
+    assert len(origin.requests) == 2
 
 
 @pytest.mark.parametrize("kind", ["lean"])

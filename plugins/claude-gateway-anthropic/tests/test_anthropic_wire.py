@@ -168,6 +168,25 @@ async def test_what_is_no_response_is_an_upstream_error(
     assert exc.code == "upstream_unreachable"
 
 
+@pytest.mark.parametrize("kind", ["lean", "aiohttp"])  # the SDK's client has no bound here
+@pytest.mark.parametrize("flood", [b"x" * 2**20, b"X: y\r\n" * 2**18])
+async def test_trailers_without_an_end_are_not_gathered(
+    origin: Origin, connected: Open, flood: bytes
+) -> None:
+    origin.script(CHUNKED + b"5\r\nhello\r\n0\r\nX: ", flood, "hang")
+    async with connected(timeout=5) as transport:
+        assert isinstance(await broken(transport), UpstreamError)
+
+
+@pytest.mark.parametrize("kind", ["lean"])
+async def test_announcements_without_an_end_are_an_upstream_error(
+    origin: Origin, connected: Open
+) -> None:
+    origin.script(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 10_000, "hang")
+    async with connected() as transport:
+        assert (await broken(transport)).code == "upstream_unreachable"
+
+
 @pytest.mark.parametrize("end", ["reset", "close"])
 @pytest.mark.parametrize(
     "begun",
