@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import SplitResult
 
@@ -45,6 +46,7 @@ class Dialer:
                     protocol, sock=sock, ssl=self._tls, server_hostname=name
                 )
             except BaseException:
-                sock.close()
+                with suppress(OSError):
+                    sock.close()
                 raise
         return connected
