@@ -200,4 +200,4 @@ class Budgets:
 def spender(run: Run) -> Spender:
     """Return who pays for a run."""
     who = run.principal
-    return Spender(who.id, who.key_id, run.project_id, run.session_id)
+    return Spender(who.id, who.key_id, run.project_id, run.session_id, run.host)

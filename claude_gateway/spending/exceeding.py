@@ -42,9 +42,9 @@ def subjects_of(who: Spender) -> list[tuple[str, str, str]]:
     if who.key_id is not None:
         found.append(("key", "", who.key_id))
     if who.project is not None:
-        found.append(("project", who.owner, who.project))
+        found.append(("project", who.place, who.project))
     if who.session is not None:
-        found.append(("session", who.owner, who.session))
+        found.append(("session", who.place, who.session))
     return found
 
 

@@ -86,12 +86,21 @@ class BudgetState:
 
 @dataclass(frozen=True, slots=True)
 class Spender:
-    """Who spends: an owner of things, by which key, in which of their projects and sessions."""
+    """Who spends: an owner of things, by which key, in which project and session.
+
+    `host` is whose project and session they are, where they are not the spender's own.
+    """
 
     owner: str
     key_id: str | None = None
     project: str | None = None
     session: str | None = None
+    host: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Whose project and session it is."""
+        return self.host or self.owner
 
 
 @dataclass(frozen=True, slots=True)

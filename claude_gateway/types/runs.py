@@ -43,6 +43,7 @@ class Run:
     what callers are to know of their budgets.
 
     `kept` is whether a store keeps it as a run, in the project and session, if any; what others use is only added up.
+    `host` is whose project and session they are, where they are not the principal's own.
 
     `listed` is whether `model` is one that the gateway lists; others are names that a client chose.
     """
@@ -76,6 +77,7 @@ class Run:
     kept: bool = False
     project_id: str | None = None
     session_id: str | None = None
+    host: str | None = None
     asked: float | None = None
     upstream: float = 0.0
     price: PriceOf = field(default=unpriced, repr=False, compare=False)

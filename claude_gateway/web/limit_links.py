@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -14,7 +15,7 @@ import orjson
 
 from claude_gateway.access.limiter import Admission, LocalLimiter, Quota
 from claude_gateway.errors import RateLimited
-from claude_gateway.types.principals import Limits, Principal
+from claude_gateway.types.principals import UNLIMITED, Limits, Principal
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +41,20 @@ class Link:
         number = next(self._numbers)
         answer: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
-        limits = (who.limits.rpm, who.limits.tpm, who.limits.max_concurrent)
+        limits, of_user = _figures(who.limits), _figures(who.user_limits)
         try:
             async with asyncio.timeout(PATIENCE):
                 async with self._opening:
                     writer = self._writer or await self._open()
-                _say(writer, admit=number, id=who.id, key=who.key_id, limits=limits, turn=turn)
+                _say(
+                    writer,
+                    admit=number,
+                    id=who.id,
+                    key=who.key_id,
+                    limits=limits,
+                    user=of_user,
+                    turn=turn,
+                )
                 said = await answer
         except (OSError, TimeoutError):
             self.close()
@@ -132,7 +141,8 @@ class _Asker:
 
     async def admit(self, said: dict[str, Any]) -> dict[str, object]:
         """Decide, and return the answer."""
-        who = Principal(said["id"], "", limits=Limits(*said["limits"]), key_id=said["key"])
+        limits, of_user = _limits(said["limits"]), _limits(said["user"])
+        who = Principal(said["id"], "", limits=limits, user_limits=of_user, key_id=said["key"])
         number, turn = said["admit"], said["turn"]
         admission = await self._limiter.admit(who, turn)
         if admission.refusal is None and turn is not None:
@@ -196,6 +206,17 @@ class Answering:
             writer.close()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _figures(limits: Limits) -> tuple[int | None, ...] | None:
+    return None if limits is UNLIMITED else (limits.rpm, limits.tpm, limits.max_concurrent)
+
+
+def _limits(figures: Sequence[int | None] | None) -> Limits:
+    if figures is None:
+        return UNLIMITED
+    rpm, tpm, most = figures
+    return Limits(rpm, tpm, most)
 
 
 def _written(number: int, admission: Admission) -> dict[str, object]:

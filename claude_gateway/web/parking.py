@@ -135,6 +135,7 @@ def _run(record: RunRecord, state: Mapping[str, Any], principal: Principal) -> R
         rounds=tuple(map(_usage, state["rounds"])),
         project_id=record.project_id,
         session_id=record.session_id,
+        host=None if record.caller is None else record.owner,
         **{name: state[name] for name in ACCOUNT},
     )
 

@@ -189,6 +189,7 @@ def record_of(
     run.kept = True
     if session is not None:
         run.session_id, run.project_id = session.id, session.project_id
+        run.host = wish.about.owner
     return RunRecord(
         run.id,
         wish.about.owner or run.principal.id,

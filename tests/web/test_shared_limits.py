@@ -80,6 +80,13 @@ async def test_requests_are_counted_together_whichever_worker_is_asked(pair: Pai
         assert sum(answer.refusal is None for answer in answers) == 5
 
 
+async def test_limits_of_a_user_are_counted_together_as_well(pair: Pair) -> None:
+    for home in (0, 1):
+        who = Principal(f"{home}-user", "somebody", user_limits=Limits(rpm=5), key_id="k")
+        answers = await asyncio.gather(*(pair[n % 2].admit(who) for n in range(20)))
+        assert sum(answer.refusal is None for answer in answers) == 5
+
+
 async def test_where_a_caller_stands_is_said_as_it_is_everywhere(pair: Pair) -> None:
     who = caller(Limits(rpm=3, tpm=100))
     here, there = await allowed(pair[0], who, 30), await allowed(pair[1], who, 30)
@@ -157,6 +164,13 @@ async def test_each_counts_by_itself_until_the_one_that_counts_is_there_again(
 async def test_what_can_be_withdrawn_is_no_more_than_the_latest(tmp_path: Path) -> None:
     asker = limit_links._Asker(LocalLimiter())
     for number in range(limit_links.RECENT + 10):
-        said = {"admit": number, "id": "u", "key": "k", "limits": (9999, None, None), "turn": None}
+        said = {
+            "admit": number,
+            "id": "u",
+            "key": "k",
+            "limits": (9999, None, None),
+            "user": None,
+            "turn": None,
+        }
         await asker.admit(said)
     assert len(asker._recent) == limit_links.RECENT

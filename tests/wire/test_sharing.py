@@ -142,7 +142,11 @@ ELSEWHERE = {
     *("GET /v1/models", "GET /v1/models/capabilities", "GET /v1/models/{model_id}"),
     *("POST /v1/messages/count_tokens", "GET /v1/mcp/servers", "GET /v1/mcp/tools"),
     *("GET /v1/mcp/servers/{server_id}/tools", "GET /v1/mcp/servers/{server_id}/changes"),
-    *("POST /v1/mcp/servers/{server_id}/tools/{tool}/approve", "GET /v1/mcp/profiles"),
+    *(
+        "POST /v1/mcp/servers/{server_id}/tools/{tool}/approve",
+        "GET /v1/mcp/profiles",
+        "GET /v1/budgets",
+    ),
     *("GET /mcp", "DELETE /mcp", "GET /mcp/{server_id}", "DELETE /mcp/{server_id}"),
     "POST /mcp/{server_id}",  # the same handler as POST /mcp
     *(route for route in NEEDED if "/v1/admin/" in route),
@@ -635,3 +639,19 @@ async def test_s9_members_are_users_that_there_are(house: House) -> None:
         place = f"/v1/projects/{shared.for_guests.project}/members/{name}"
         for method in ("PUT", "DELETE"):
             refused(await house.bob.ask(method, place, {"role": "viewer"}), 403, "role_too_low")
+
+
+async def test_a_budget_of_a_shared_project_holds_for_whoever_asks_in_it(house: House) -> None:
+    shared = await house.shared()
+    await shared.admit(house.ids["bob"], "editor")
+    project, owner = shared.project["id"], shared.owner
+    budget = f"/v1/admin/budgets/project/{project}/total?owner={owner}"
+    assert (await house.admin.ask("PUT", budget, {"limit": 0})).status in (200, 201)
+    said = {"model": MODEL, "session_id": shared.for_guests.session, "messages": SAID}
+    refused(await house.bob.ask("POST", CHAT, said), 429, "budget_exceeded")
+    assert (await house.bob.ask("POST", CHAT, {"model": MODEL, "messages": SAID})).status == 200
+    assert (await house.admin.ask("PUT", budget, {"limit": 1})).status in (200, 201)
+    assert (await house.bob.ask("POST", CHAT, said)).status == 200
+    async with asyncio.timeout(5):
+        while not float((await house.admin.get(budget))["spent"]):
+            await asyncio.sleep(0.05)

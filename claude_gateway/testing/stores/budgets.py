@@ -110,6 +110,21 @@ class BudgetsConformance:
         assert refused is not None
         assert (refused.budget.name, refused.spent, refused.reserved) == (name, NOTHING, TEN)
 
+    async def test_of_what_is_done_in_anothers_project_its_budgets_count_and_the_spenders_own(
+        self, store: KeepsBudgets
+    ) -> None:
+        guest = Spender(EVE, "key_2", "p", "s", ADA)
+        for name in NAMES[2:]:
+            await store.set_budget(budget(name, TEN))
+        await store.set_budget(budget(BudgetName("user", EVE, "total"), TEN))
+        await store.set_budget(budget(BudgetName("project", "p", "total", EVE), CENT))
+        came = await store.reserve(asking("a", TEN, guest))
+        assert came.refused is None
+        assert len(came.states) == 3
+        refused = (await store.reserve(asking("b", CENT))).refused
+        assert refused is not None
+        assert refused.budget.name in NAMES[2:]
+
     async def test_it_must_fit_into_all_or_is_reserved_of_none(self, store: KeepsBudgets) -> None:
         for name in NAMES[:3]:
             await store.set_budget(budget(name, TEN))

@@ -60,8 +60,8 @@ APPLYING = """
 SELECT ref, kind, subject, period, owner, dollars, soft, changed_at, window, spent, reserved
 FROM standing_budgets WHERE (kind = 'key' AND owner = '' AND subject = ?1)
     OR (kind = 'user' AND owner = '' AND subject = ?2)
-    OR (kind = 'project' AND owner = ?2 AND subject = ?3)
-    OR (kind = 'session' AND owner = ?2 AND subject = ?4)
+    OR (kind = 'project' AND owner = ?5 AND subject = ?3)
+    OR (kind = 'session' AND owner = ?5 AND subject = ?4)
 """
 SET = """
 INSERT INTO budgets(kind, subject, period, owner, dollars, soft, changed_at, window, spent)
@@ -84,7 +84,7 @@ LET_GO = "DELETE FROM reservations WHERE id = ?"
 ABANDONED = """
 SELECT r.id, CASE WHEN l.run IS NULL THEN 0
     WHEN l.cost IS NULL THEN max(r.dollars) ELSE max(l.cost - r.before, 0) END
-FROM reservations r LEFT JOIN runs w ON w.owner = r.owner AND w.id = r.run
+FROM reservations r LEFT JOIN runs w ON w.id = r.run AND r.owner IN (w.owner, w.caller)
 LEFT JOIN ledger l ON l.run = w.ref
 WHERE r.instance = ? GROUP BY r.id
 """
@@ -155,7 +155,8 @@ class Budgets:
 def reserve(desk: Desk, asked: tuple[Reservation, str]) -> Reserved:
     wanted, instance = asked
     who = wanted.spender
-    found = desk.cur.execute(APPLYING, (who.key_id, who.owner, who.project, who.session)).fetchall()
+    whose = (who.key_id, who.owner, who.project, who.session, who.place)
+    found = desk.cur.execute(APPLYING, whose).fetchall()
     standing = [(row, state(row, wanted.at)) for row in found]
     states = tuple(now for _, now in standing)
     if not states:

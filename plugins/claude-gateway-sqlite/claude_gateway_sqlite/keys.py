@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from claude_gateway import Conflict, FoundKey, Key, KeySecret, Listing, NotFound, Page
-from claude_gateway_sqlite import budgets, rows
+from claude_gateway_sqlite import budgets
 from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.limits import limited, limits
 from claude_gateway_sqlite.readers import Readers
@@ -81,7 +81,7 @@ class Keys:
         row = await self._readers.row(FIND, (digest,))
         if row is None:
             return None
-        of_user = rows.limited(row[19])
+        of_user = limited(row[19])
         return FoundKey(key(row[:16]), row[16], row[17], bool(row[18]), of_user)
 
     async def add_key(self, key: Key, secret: KeySecret) -> Key:
@@ -168,7 +168,7 @@ def changeable(of: Key) -> Row:
         *map(names, sets),
         of.profile,
         of.on_disconnect,
-        rows.limits(of.limits),
+        limits(of.limits),
         *times,
     )
 
@@ -177,7 +177,7 @@ def key(row: Row) -> Key:
     """Row with the columns in the order of the fields."""
     told = list(row)
     told[5:10] = map(named, row[5:10])
-    told[12] = rows.limited(row[12])
+    told[12] = limited(row[12])
     return Key(*told)
 
 

@@ -15,7 +15,6 @@ import orjson
 from claude_gateway import (
     AskedCall,
     Events,
-    Limits,
     Message,
     Project,
     Replay,
@@ -105,20 +104,6 @@ def agreed(session: Session) -> str | None:
     if session.approval == "never" and not session.approved:
         return None
     return WRITER.encode({"approval": session.approval, "approved": session.approved})
-
-
-def limits(value: Limits) -> str | None:
-    """JSON of what is limited; the budget as text, so that it stays exact."""
-    told = {field.name: getattr(value, field.name) for field in fields(value)}
-    some = {name: part for name, part in told.items() if part is not None}
-    return json.dumps(some, default=str) if some else None
-
-
-def limited(text: str | None) -> Limits:
-    if text is None:
-        return Limits()
-    told = json.loads(text)
-    return Limits(**{**told, "budget": Decimal(told["budget"])} if "budget" in told else told)
 
 
 def _known(counts: Mapping[str, Any]) -> Usage:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from claude_gateway import Conflict, InvalidRequest, Listing, NotFound, Page, User
-from claude_gateway_sqlite import rows
 from claude_gateway_sqlite.desk import Desk
+from claude_gateway_sqlite.limits import limited, limits
 from claude_gateway_sqlite.readers import Readers
 from claude_gateway_sqlite.rows import Row
 from claude_gateway_sqlite.writer import Writer
@@ -56,7 +56,7 @@ class Users:
 
 
 def add(desk: Desk, user: User) -> User:
-    values = (user.id, user.name, user.created_at, user.disabled_at, rows.limits(user.limits))
+    values = (user.id, user.name, user.created_at, user.disabled_at, limits(user.limits))
     if desk.cur.execute(ADD, values).rowcount == 0:
         raise Conflict(TAKEN, code="exists", param="name")
     desk.cur.execute(COUNT_UP)
@@ -72,7 +72,7 @@ def change(desk: Desk, wanted: tuple[str, Mapping[str, object]]) -> User:
     user: User = replace(read(row), **changes)  # type: ignore[arg-type]
     if desk.cur.execute(NAMED, (user.name, user.id)).fetchone()[0]:
         raise Conflict(TAKEN, code="exists", param="name")
-    desk.cur.execute(CHANGE, (user.name, user.disabled_at, rows.limits(user.limits), user.id))
+    desk.cur.execute(CHANGE, (user.name, user.disabled_at, limits(user.limits), user.id))
     desk.cur.execute(COUNT_UP)
     return user
 
@@ -80,7 +80,7 @@ def change(desk: Desk, wanted: tuple[str, Mapping[str, object]]) -> User:
 def read(row: Row) -> User:
     """Row with the columns in the order of the fields."""
     id_, name, created, disabled, limits = row
-    return User(id_, name, created, disabled, rows.limited(limits))
+    return User(id_, name, created, disabled, limited(limits))
 
 
 def check(changes: Mapping[str, object], changeable: frozenset[str]) -> None:
