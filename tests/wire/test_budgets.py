@@ -471,7 +471,7 @@ async def until_logged(data: Path) -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_t30_a_worker_that_dies_leaves_nothing_reserved() -> None:
+async def test_t30_workers_that_die_leave_nothing_reserved() -> None:
     async with FakeAnthropic() as upstream:
         env = {"ANTHROPIC_API_KEY": "sk-ant-x", "ANTHROPIC_BASE_URL": upstream.url}
         env["GATEWAY_WORKERS"] = "2"
@@ -484,14 +484,10 @@ async def test_t30_a_worker_that_dies_leaves_nothing_reserved() -> None:
                 body = {**message_body(), "stream": True}
                 await phone.send(request("POST", CHAT, body, {"x-api-key": caller.key}))
                 await phone.head()
-            all_ = (await stands(gateway, f"key/{key}"))["reserved"]
-            before = await pids(gateway)
-            os.kill(before[0], signal.SIGKILL)
-            await until_there(gateway, 0, before[0])
-            async with asyncio.timeout(10):
-                while upstream.open_streams == len(held):
-                    await asyncio.sleep(0.01)
-            left = upstream.open_streams * all_ / len(held)
-            async with asyncio.timeout(10):
-                while (await stands(gateway, f"key/{key}"))["reserved"] != pytest.approx(left):
+            assert (await stands(gateway, f"key/{key}"))["reserved"] > 0.02
+            for number, pid in (await pids(gateway)).items():  # whichever of them has how many
+                os.kill(pid, signal.SIGKILL)
+                await until_there(gateway, number, pid)
+            async with asyncio.timeout(20):
+                while (await stands(gateway, f"key/{key}"))["reserved"]:
                     await asyncio.sleep(0.01)
