@@ -9,7 +9,7 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run seed smoke load bench test check lock up down logs ps rebuild docker clean
+.PHONY: help setup run seed smoke load bench soak test check lock up down logs ps rebuild docker clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,9 @@ load: ## Measure the running gateway under load (ARGS="--soak 600" goes on; need
 
 bench: setup ## Compare the gateway with the thinnest server, some minutes (ARGS="--all --rounds 5" takes more)
 	@exec scripts/bench $(ARGS)
+
+soak: setup ## Watch memory over 100,000 answers, 10,000 of which nobody waits for: some ten minutes
+	@exec env HOSTILE_TESTS=long .venv/bin/python -m pytest -s -k s18_memory tests/wire/test_hostile_crowds.py $(ARGS)
 
 test: setup ## Run all tests (ARGS="-k words" chooses)
 	@exec .venv/bin/python -m pytest $(ARGS)
