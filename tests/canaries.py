@@ -63,7 +63,8 @@ def secrets_in(environment: Mapping[str, str]) -> set[str]:
             found.update(_of(part.strip()) for part in value.split(","))
         elif "://" in value:
             found.add(_password(value))
-    found |= set(_of_servers(environment.get("GATEWAY_MCP_CONFIG", ""), environment))
+    usual = Path(environment.get("GATEWAY_DATA_DIR", "."), "mcp.json")
+    found |= set(_of_servers(Path(environment.get("GATEWAY_MCP_CONFIG", usual))))
     return {secret for secret in found if len(secret) >= _LEAST}
 
 
@@ -78,12 +79,10 @@ def _password(url: str) -> str:
     return ""
 
 
-def _of_servers(file: str, environment: Mapping[str, str]) -> Iterator[str]:
+def _of_servers(file: Path) -> Iterator[str]:
     """Yield what tool servers are given: variables and headers with telling names."""
-    if not file:
-        return
-    with suppress(OSError, ValueError, AttributeError):
-        for server in json.loads(Path(file).read_text("utf-8"))["mcpServers"].values():
+    with suppress(OSError, ValueError, AttributeError, KeyError):
+        for server in json.loads(file.read_text("utf-8"))["mcpServers"].values():
             for part in ("env", "headers"):
                 for name, value in server.get(part, {}).items():
                     if _SECRET_NAME.search(name) and "${" not in value:

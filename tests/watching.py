@@ -59,9 +59,9 @@ class Ended:
     def __init__(self, watch: Watch, environment: Mapping[str, str]) -> None:
         self._watch = watch
         self._search = Search.of(watch.given(environment) | MINE)
-        home = Path(environment["HOME"])
-        self._folders = {home, Path(environment["GATEWAY_DATA_DIR"])}
-        self._without = [Path(environment["WORKSPACE_DIR"]), home / ".env"]
+        home, data = Path(environment["HOME"]), Path(environment["GATEWAY_DATA_DIR"])
+        self._folders = {home, data}
+        self._without = [Path(environment["WORKSPACE_DIR"]), home / ".env", data / "mcp.json"]
         self._before = files_in(self._folders, self._without)
 
     def search(self, printed: Mapping[str, bytes]) -> None:
