@@ -166,7 +166,8 @@ class PluginRoute:
     it, unless it is `public`; it is behind everything that guards the gateway's own routes. `scope`
     is what their key must have; None is `read` or `chat` for GET, and `chat` for the others. A route
     that shows what one worker cannot know alone has `shares`, which says what this one knows; its
-    handler is given a `Shared` as well.
+    handler is given a `Shared` as well. `operation` is what the description of the API has of it beside
+    the handler's docstring: fields of an OpenAPI operation, such as `responses`.
     """
 
     method: str
@@ -175,6 +176,7 @@ class PluginRoute:
     public: bool = False
     shares: Callable[[], bytes] | None = None
     scope: Scope | None = None
+    operation: Mapping[str, object] | None = None
 
 
 Routes: TypeAlias = Sequence[PluginRoute]

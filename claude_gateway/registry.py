@@ -77,7 +77,9 @@ async def open_registry(
         profiles = cast(
             "dict[str, ClientProfile]", dict(await open_all("register_client_profiles"))
         )
-        routes = await open_all("register_routes")
+        routes = await stack.enter_async_context(
+            open_routes(plugins, settings, open_timeout=open_timeout)
+        )
         for name, check in _backend_checks(backends).items():
             if name in checks:
                 raise PluginError(f"a backend and a health check are both called {name!r}")
@@ -90,7 +92,7 @@ async def open_registry(
             kept,
             tool_servers,
             profiles,
-            tuple(_route(name, route) for name, offered in routes for route in _many(offered)),
+            routes,
         )
 
 
@@ -113,6 +115,16 @@ async def open_tool_servers(
         hook = "register_tool_servers"
         opened = await _open_all(stack, plugins, settings, hook, open_timeout)
         yield {name: _tool_server(name, server) for name, server in opened}
+
+
+@asynccontextmanager
+async def open_routes(
+    plugins: Plugins, settings: Settings, *, open_timeout: float = 30
+) -> AsyncGenerator[tuple[PluginRoute, ...]]:
+    """Open the routes alone, as `open_registry` would."""
+    async with AsyncExitStack() as stack:
+        opened = await _open_all(stack, plugins, settings, "register_routes", open_timeout)
+        yield tuple(_route(name, route) for name, offered in opened for route in _many(offered))
 
 
 def choose_store(

@@ -29,6 +29,7 @@ BUILT_IN: Mapping[str, str] = {
     "plugins": "inspect:plugins",
     "check-config": "inspect:check_config",
     "settings": "inspect:settings_page",
+    "openapi": "openapi:openapi",
 }
 
 

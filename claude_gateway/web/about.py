@@ -10,17 +10,20 @@ from aiohttp import web
 from claude_gateway.errors import Unavailable
 from claude_gateway.version import __version__
 from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.operation import Operation
 from claude_gateway.web.replies import json_reply
 
 NAME = "claude_gateway"
 
 
+@Operation(gives="Root")
 async def root(_request: web.Request) -> web.StreamResponse:
     """Name, version and where to go from here."""
     links = {"health": "/health", "readiness": "/readiness", "api": "/v1", "models": "/v1/models"}
     return json_reply({"name": NAME, "version": __version__, "links": links})
 
 
+@Operation(gives="Endpoints")
 async def v1(request: web.Request) -> web.StreamResponse:
     """Version and endpoints, from the route table itself."""
     endpoints = sorted(
@@ -31,6 +34,7 @@ async def v1(request: web.Request) -> web.StreamResponse:
     return json_reply({"name": NAME, "version": __version__, "endpoints": endpoints})
 
 
+@Operation(gives="Health", query=("deep",))
 async def health(request: web.Request) -> web.StreamResponse:
     """How everything is, from what was last seen: this never waits for a check."""
     gateway = request.app[GATEWAY]
@@ -50,6 +54,7 @@ async def health(request: web.Request) -> web.StreamResponse:
     return json_reply(body)
 
 
+@Operation(gives="Readiness")
 async def readiness(request: web.Request) -> web.StreamResponse:
     """Whether new requests are welcome."""
     if request.app[GATEWAY].draining:

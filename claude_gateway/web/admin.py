@@ -17,9 +17,11 @@ from claude_gateway.types.secrets import Secret
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import optional_body
+from claude_gateway.web.operation import KEPT, NOT_FOUND, Operation
 from claude_gateway.web.replies import json_reply
 
 
+@Operation(takes="NewKey", gives="KeyWithSecret", status=201, fails=(NOT_FOUND, *KEPT))
 async def create_key(request: web.Request) -> web.StreamResponse:
     """Make a key, which may do no more than the one that makes it."""
     wanted = keys.read(parse_object(await read_json_body(request)))
@@ -29,6 +31,7 @@ async def create_key(request: web.Request) -> web.StreamResponse:
     return _told(*made, 201)
 
 
+@Operation(gives="Keys", query=("limit", "offset", "user"), fails=(NOT_FOUND,))
 async def list_keys(request: web.Request) -> web.StreamResponse:
     """List keys, the newest first; `user` narrows."""
     keyring, window, user = _keyring(request), page(request.query), request.query.get("user")
@@ -37,11 +40,13 @@ async def list_keys(request: web.Request) -> web.StreamResponse:
     return json_reply(listed("keys", listing, window, keys.written))
 
 
+@Operation(gives="Key")
 async def get_key(request: web.Request) -> web.StreamResponse:
     """Describe one key."""
     return json_reply(keys.written(await _key(request)))
 
 
+@Operation(takes="KeyChanges", gives="Key", fails=KEPT)
 async def change_key(request: web.Request) -> web.StreamResponse:
     """Replace the fields that are given."""
     fields = parse_object(await read_json_body(request))
@@ -54,6 +59,7 @@ async def change_key(request: web.Request) -> web.StreamResponse:
     return json_reply(keys.written(key))
 
 
+@Operation(takes="Grace", gives="KeyWithSecret", optional=True, fails=KEPT)
 async def rotate_key(request: web.Request) -> web.StreamResponse:
     """Give a key another secret; the old one is good for a `grace`."""
     body = await optional_body(request)
@@ -65,6 +71,7 @@ async def rotate_key(request: web.Request) -> web.StreamResponse:
     return _told(*rotated, 200)
 
 
+@Operation(gives="Key", fails=KEPT)
 async def revoke_key(request: web.Request) -> web.StreamResponse:
     """Let a key open nothing any more. It stays to be looked at."""
     key = await _keyring(request).revoke(request.match_info["id"])
@@ -72,6 +79,7 @@ async def revoke_key(request: web.Request) -> web.StreamResponse:
     return json_reply(keys.written(key))
 
 
+@Operation(takes="NewUser", gives="User", status=201, fails=KEPT)
 async def create_user(request: web.Request) -> web.StreamResponse:
     """Make a user, perhaps with limits of their own."""
     fields = parse_object(await read_json_body(request))
@@ -79,6 +87,7 @@ async def create_user(request: web.Request) -> web.StreamResponse:
     return json_reply(keys.written_user(await _keyring(request).add_user(name, limits)), 201)
 
 
+@Operation(gives="Users", query=("limit", "offset"))
 async def list_users(request: web.Request) -> web.StreamResponse:
     """List users, the newest first, and last the owner, who is always there."""
     window = page(request.query)
@@ -88,12 +97,14 @@ async def list_users(request: web.Request) -> web.StreamResponse:
     return json_reply(listed("users", Listing(users, listing.total + 1), window, keys.written_user))
 
 
+@Operation(gives="User")
 async def get_user(request: web.Request) -> web.StreamResponse:
     """Describe one user."""
     user = await _keyring(request).user(request.match_info["id"])
     return json_reply(keys.written_user(user))
 
 
+@Operation(takes="UserChanges", gives="User", fails=KEPT)
 async def change_user(request: web.Request) -> web.StreamResponse:
     """Disable a user, who keeps everything, or enable one again; say how much they may use."""
     fields = parse_object(await read_json_body(request))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -40,6 +40,9 @@ from claude_gateway.web.gateway import GATEWAY, GUARDED, Gateway, RouteRule
 from claude_gateway.web.guard import refuse_expectation
 from claude_gateway.web.hsts import promising
 from claude_gateway.web.mcp_server import endpoint as mcp_server
+from claude_gateway.web.openapi import endpoint as openapi
+from claude_gateway.web.openapi.endpoint import DESCRIPTION
+from claude_gateway.web.operation import words_of
 from claude_gateway.web.peers import TRUSTED
 from claude_gateway.web.sharing import together
 from claude_gateway.web.signing import SIGNS, sign
@@ -64,12 +67,16 @@ MANAGE = RouteRule(scopes=("mcp:manage",))
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint and its guard. GET also answers HEAD."""
+    """One endpoint and its guard. GET also answers HEAD.
+
+    `told` is what the description of the API says of it beside what its handler says.
+    """
 
     method: str
     path: str
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     rule: RouteRule = GUARDED
+    told: Mapping[str, object] | None = None
 
 
 # Each has its line in scripts/smoke.sh; a test compares.
@@ -77,6 +84,8 @@ ROUTES = (
     Route("GET", "/", about.root, PUBLIC),
     Route("GET", "/health", about.health, PUBLIC),
     Route("GET", "/readiness", about.readiness, PUBLIC),
+    Route("GET", "/openapi.json", openapi.document, KNOWN),
+    Route("GET", "/docs", openapi.page, KNOWN),
     Route("GET", "/v1", about.v1, KNOWN),
     Route("GET", "/v1/models", models.list_models, READ),
     Route("GET", "/v1/models/capabilities", models.capabilities, READ),
@@ -162,7 +171,9 @@ def create_app(
     app = web.Application()
     app[GATEWAY] = gateway
     app[TRUSTED] = gateway.settings[TRUSTED_PROXIES]
-    for route in (*routes, *with_rules(more, routes)):
+    table = (*routes, *with_rules(more, routes))
+    app[DESCRIPTION] = openapi.Description(table)
+    for route in table:
         resource = app.router.add_resource(route.path)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         for method in methods:
@@ -188,7 +199,7 @@ def with_rules(more: Sequence[PluginRoute], routes: Sequence[Route]) -> list[Rou
             )
         taken.add(where)
         rule = PUBLIC if route.public else RouteRule(scopes=_scopes(route))
-        found.append(Route(route.method, route.path, together(route), rule))
+        found.append(Route(route.method, route.path, together(route), rule, told_of(route)))
     return found
 
 
@@ -197,6 +208,16 @@ def _scopes(route: PluginRoute) -> tuple[Scope, ...]:
     if route.scope is not None:
         return (route.scope,)
     return READ.scopes if route.method == "GET" else CHAT.scopes
+
+
+def told_of(route: PluginRoute) -> Mapping[str, object]:
+    """Return what the description of the API says of a plugin's route."""
+    summary, more = words_of(route.handler)
+    return {
+        "summary": summary,
+        **({"description": more} if more else {}),
+        **(route.operation or {}),
+    }
 
 
 def _shape(path: str) -> str:

@@ -17,11 +17,18 @@ from claude_gateway.types.resources import Listing
 from claude_gateway.types.trust import AuditEntry
 from claude_gateway.web.gateway import PRINCIPAL
 from claude_gateway.web.keeping import owner_of, store_of
+from claude_gateway.web.operation import Operation
 from claude_gateway.web.replies import json_reply
 
 log = logging.getLogger(__name__)
 
+AUDIT_QUERY = (
+    *("limit", "offset", "audit_session", "server", "tool", "outcome", "since", "until"),
+    *("principal", "audit_format"),
+)
 
+
+@Operation(gives="AuditEntries", query=AUDIT_QUERY, files=tuple(audit.FORMATS.values()))
 async def list_audit(request: web.Request) -> web.StreamResponse:
     """List calls, the newest first: the caller's own, and everybody's to who manages tools."""
     query, store, who = request.query, store_of(request), owner_of(request)

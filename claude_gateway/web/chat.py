@@ -21,6 +21,7 @@ from claude_gateway.web.chat_session import kept_chat
 from claude_gateway.web.direct import Direct
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.links import fetch_links
+from claude_gateway.web.operation import TURN_HEADERS, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.streams import stream_reply
@@ -29,6 +30,7 @@ from claude_gateway.web.turns import lasts
 from claude_gateway.web.wanted import fills_in
 
 
+@Operation(takes="ChatRequest", gives="ChatCompletion", headers=TURN_HEADERS, streams=True)
 async def chat_completions(request: web.Request) -> web.StreamResponse:
     """Answer in OpenAI's format, whole or as a stream."""
     gateway = request.app[GATEWAY]

@@ -7,12 +7,14 @@ from aiohttp import web
 from claude_gateway.dialects.resources.writing import cost, moment
 from claude_gateway.types.sharing import whose
 from claude_gateway.web.addresses import place_of, seen_session
+from claude_gateway.web.operation import Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.runs import is_running
 from claude_gateway.web.siblings import at_home
 from claude_gateway.web.turns import the_runs
 
 
+@Operation(gives="ChatStatus")
 async def chat_status(request: web.Request) -> web.StreamResponse:
     """Say how the session is doing: its totals, its choices, whether a turn is under way."""
     session_id = request.match_info["session_id"]
@@ -36,6 +38,7 @@ async def chat_status(request: web.Request) -> web.StreamResponse:
     )
 
 
+@Operation(gives="Stopped")
 async def stop_chat(request: web.Request) -> web.StreamResponse:
     """Stop the session's turn, if one is under way; what was said is kept."""
     session_id, runs = request.match_info["session_id"], the_runs(request)

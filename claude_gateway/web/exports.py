@@ -11,8 +11,10 @@ from claude_gateway.dialects.resources import exports
 from claude_gateway.dialects.resources.reading import choice
 from claude_gateway.web.addresses import place_of, seen_session
 from claude_gateway.web.keeping import store_of
+from claude_gateway.web.operation import Operation
 
 
+@Operation(query=("export_format",), files=tuple(exports.FORMATS.values()))
 async def export_session(request: web.Request) -> web.StreamResponse:
     """Hand out a whole session as a file: json (the default), jsonl or markdown."""
     form = choice(request.query, "format", exports.FORMATS) or "json"

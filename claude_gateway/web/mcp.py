@@ -10,18 +10,21 @@ from claude_gateway.errors import RateLimited
 from claude_gateway.toolbox import Choice, choices_of
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
+from claude_gateway.web.operation import KEPT, NOT_FOUND, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.tool_scope import chosen, scope_of
 
 PAUSE = 1.0  # seconds; what is asked for of a caller with too many calls under way
 
 
+@Operation(gives="ToolServers")
 async def list_servers(request: web.Request) -> web.StreamResponse:
     """List the tool servers that the caller may use, also those that do not work."""
     displays = await request.app[GATEWAY].toolbox.displays(*_choices(request))
     return json_reply({"servers": [mcp.written_server(display) for display in displays]})
 
 
+@Operation(gives="ServerTools")
 async def list_server_tools(request: web.Request) -> web.StreamResponse:
     """List the tools of one server, by their own names."""
     id_ = request.match_info["server_id"]
@@ -29,6 +32,7 @@ async def list_server_tools(request: web.Request) -> web.StreamResponse:
     return json_reply({"server_id": id_, "tools": [mcp.written_tool(e) for e in display.entries]})
 
 
+@Operation(gives="Tools", query=("profile",))
 async def list_tools(request: web.Request) -> web.StreamResponse:
     """List the tools of all servers, or of a profile, with the names that models know them by."""
     choices = (*_choices(request), *chosen(request, request.query.get("profile") or None))
@@ -39,6 +43,7 @@ async def list_tools(request: web.Request) -> web.StreamResponse:
     return json_reply({"tools": tools})
 
 
+@Operation(gives="ToolProfiles")
 async def list_profiles(request: web.Request) -> web.StreamResponse:
     """List the sets of tools that have a name."""
     toolbox = request.app[GATEWAY].toolbox
@@ -50,6 +55,7 @@ async def list_profiles(request: web.Request) -> web.StreamResponse:
     return json_reply({"profiles": profiles})
 
 
+@Operation(takes="ToolCall", gives="ToolOutcome", fails=(NOT_FOUND, *KEPT))
 async def call_tool(request: web.Request) -> web.StreamResponse:
     """Call a tool, in a session if one is named. One that fails is an answer, too."""
     fields = parse_object(await read_json_body(request))

@@ -14,12 +14,14 @@ from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.messages_session import kept_messages
 from claude_gateway.web.native_calls import call_of, others_of
 from claude_gateway.web.native_tools import NativeTools, native_tools, watching
+from claude_gateway.web.operation import SESSION_HEADERS, Operation
 from claude_gateway.web.replies import bytes_reply
 from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.streams import stream_reply
 from claude_gateway.web.turns import lasts
 
 
+@Operation(takes="MessagesRequest", gives="MessageAnswer", headers=SESSION_HEADERS, streams=True)
 async def messages(request: web.Request) -> web.StreamResponse:
     """Answer in Anthropic's format, whole or as a stream."""
     gateway = request.app[GATEWAY]
@@ -42,6 +44,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
     return await stream_reply(request, batches, encoder, headers)
 
 
+@Operation(takes="MessagesRequest", gives="TokenCount")
 async def count_tokens(request: web.Request) -> web.StreamResponse:
     """Count a prompt without asking the model."""
     gateway = request.app[GATEWAY]

@@ -16,10 +16,12 @@ from claude_gateway.dialects.model_lists import (
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.lifecycle import notes
+from claude_gateway.web.operation import Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.resolving import may_use, resolved_for
 
 
+@Operation(gives="Models", headers=("anthropic_version",))
 async def list_models(request: web.Request) -> web.StreamResponse:
     """List what is served, in the shape of the API that the client speaks."""
     models = _models(request)
@@ -28,6 +30,7 @@ async def list_models(request: web.Request) -> web.StreamResponse:
     return json_reply({"object": "list", "data": [openai_model(model) for model in models]})
 
 
+@Operation(gives="Model", headers=("anthropic_version",))
 async def get_model(request: web.Request) -> web.StreamResponse:
     """Describe one model; its other names are understood."""
     resolved = resolved_for(request, request.match_info["model_id"])
@@ -35,6 +38,7 @@ async def get_model(request: web.Request) -> web.StreamResponse:
     return json_reply(shape(resolved.model), headers=notes(resolved))
 
 
+@Operation(gives="Capabilities")
 async def capabilities(request: web.Request) -> web.StreamResponse:
     """Say of every model what it can do and what it costs."""
     gateway, today = request.app[GATEWAY], datetime.now(UTC).date()

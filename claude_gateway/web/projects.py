@@ -33,10 +33,12 @@ from claude_gateway.web.keeping import (
     replay_of,
     store_of,
 )
+from claude_gateway.web.operation import KEPT, REPEATABLE, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.workspace import Workspace
 
 
+@Operation(takes="NewProject", gives="Project", status=201, headers=REPEATABLE, fails=KEPT)
 async def create_project(request: web.Request) -> web.StreamResponse:
     """Make a project, and its folder when it names one."""
     gateway, store = request.app[GATEWAY], store_of(request)
@@ -60,6 +62,7 @@ async def create_project(request: web.Request) -> web.StreamResponse:
     return json_reply(projects.written(await store.create_project(project, replay)), 201)
 
 
+@Operation(gives="Projects", query=("limit", "offset", "q"))
 async def list_projects(request: web.Request) -> web.StreamResponse:
     """List the caller's projects, the newest change first."""
     window, query = page(request.query), words(request.query)
@@ -68,11 +71,13 @@ async def list_projects(request: web.Request) -> web.StreamResponse:
     return json_reply(listed("projects", listing, window, partial(_written, request)))
 
 
+@Operation(gives="Project")
 async def get_project(request: web.Request) -> web.StreamResponse:
     """Describe one project."""
     return json_reply(_written(request, await project_of(request, request.match_info["id"])))
 
 
+@Operation(takes="ProjectChanges", gives="Project", fails=KEPT)
 async def change_project(request: web.Request) -> web.StreamResponse:
     """Replace the fields that are given."""
     store = store_of(request)
@@ -87,6 +92,7 @@ async def change_project(request: web.Request) -> web.StreamResponse:
     return json_reply(_written(request, project))
 
 
+@Operation(gives="Deleted", empty=204, fails=KEPT)
 async def delete_project(request: web.Request) -> web.StreamResponse:
     """Forget a project. Its files stay, and its sessions go to the default project."""
     who, id_ = place_of(request, request.match_info["id"])

@@ -27,6 +27,7 @@ from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.direct import Direct
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.links import fetch_links
+from claude_gateway.web.operation import TURN_HEADERS, Operation
 from claude_gateway.web.replies import bytes_reply, json_reply
 from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.responses_session import (
@@ -44,6 +45,7 @@ from claude_gateway.web.viewing import watched
 from claude_gateway.web.wanted import fills_in
 
 
+@Operation(takes="ResponseRequest", gives="Response", headers=TURN_HEADERS, streams=True)
 async def create_response(request: web.Request) -> web.StreamResponse:
     """Answer with a response, whole or as a stream of events."""
     body = await read_json_body(request)
@@ -84,6 +86,7 @@ async def _direct(request: web.Request, asked: responses.ResponseRequest) -> web
     return json_reply(said, headers=wanted.headers)
 
 
+@Operation(gives="Response", query=("stream", "starting_after"), streams=True)
 async def get_response(request: web.Request) -> web.StreamResponse:
     """Read a stored response; with `stream=true` its events, after `starting_after`, to the end."""
     run = await _found(request, "viewer")
@@ -99,6 +102,7 @@ async def get_response(request: web.Request) -> web.StreamResponse:
     return _written(record)
 
 
+@Operation(gives="Response")
 async def cancel_response(request: web.Request) -> web.StreamResponse:
     """Stop a response that is being made; one that is over stays as it is."""
     run = await _found(request, "editor")

@@ -20,6 +20,7 @@ from claude_gateway.types.sharing import Role
 from claude_gateway.types.turns import RunRecord
 from claude_gateway.web.addresses import place_of, seen_run, visitor_of, who_of
 from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.operation import CONFLICT, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.siblings import at_home
 from claude_gateway.web.turns import the_runs
@@ -37,6 +38,7 @@ STATUSES = (
 LAST_EVENT = "Last-Event-ID"
 
 
+@Operation(gives="Runs", query=("limit", "offset", "session_id", "run_status"))
 async def list_runs(request: web.Request) -> web.StreamResponse:
     """List the caller's runs, the newest first."""
     page = reading.page(request.query)
@@ -47,11 +49,13 @@ async def list_runs(request: web.Request) -> web.StreamResponse:
     return json_reply(listed("runs", listing, page, partial(_written, request)))
 
 
+@Operation(gives="Run")
 async def get_run(request: web.Request) -> web.StreamResponse:
     """Say how a run is doing."""
     return json_reply(_written(request, now_of(await found(request))))
 
 
+@Operation(query=("after_event",), headers=("last_event_id",), streams=True)
 async def run_events(request: web.Request) -> web.StreamResponse:
     """Show the frames of a run after a given one, in the same bytes, live to the end."""
     after = _after(request)
@@ -65,6 +69,7 @@ async def run_events(request: web.Request) -> web.StreamResponse:
     return await viewer.end()
 
 
+@Operation(gives="Run", fails=(CONFLICT,))
 async def cancel_run(request: web.Request) -> web.StreamResponse:
     """Stop a run and keep what was said; stopping what has ended changes nothing."""
     run = await found(request, "editor")

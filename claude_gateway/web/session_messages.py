@@ -21,10 +21,12 @@ from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.busy import refuse_while_busy
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import replay_of, store_of
+from claude_gateway.web.operation import KEPT, REPEATABLE, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.wanted import IGNORED
 
 
+@Operation(gives="SessionMessages", query=("limit", "offset", "role", "after_message"))
 async def list_messages(request: web.Request) -> web.StreamResponse:
     """List a conversation, in order."""
     called = request.match_info["id"]
@@ -38,6 +40,7 @@ async def list_messages(request: web.Request) -> web.StreamResponse:
     return json_reply({**body, "session_id": called})
 
 
+@Operation(takes="NewMessage", gives="SessionMessage", status=201, headers=REPEATABLE, fails=KEPT)
 async def add_message(request: web.Request) -> web.StreamResponse:
     """Add a message to a conversation. The model is not asked."""
     gateway, store = request.app[GATEWAY], store_of(request)

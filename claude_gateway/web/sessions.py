@@ -37,6 +37,7 @@ from claude_gateway.web.keeping import (
     store_of,
 )
 from claude_gateway.web.lifecycle import notes
+from claude_gateway.web.operation import KEPT, REPEATABLE, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.session_messages import number_of
@@ -50,6 +51,7 @@ BINDING: Mapping[str, Sequence[str]] = {
 }
 
 
+@Operation(takes="NewSession", gives="Session", status=201, headers=REPEATABLE, fails=KEPT)
 async def create_session(request: web.Request) -> web.StreamResponse:
     """Make a session. Nothing is asked of the model yet."""
     gateway, store = request.app[GATEWAY], store_of(request)
@@ -72,6 +74,7 @@ async def create_session(request: web.Request) -> web.StreamResponse:
     return json_reply(_written(request, session), 201, notes(resolved))
 
 
+@Operation(gives="Sessions", query=("limit", "offset", "project_id", "session_status", "q"))
 async def list_sessions(request: web.Request) -> web.StreamResponse:
     """List the caller's sessions, the newest change first."""
     window, only = page(request.query), sessions.read_filter(request.query)
@@ -83,18 +86,21 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
     return json_reply(listed("sessions", listing, window, partial(_written, request)))
 
 
+@Operation(gives="SessionStats")
 async def session_stats(request: web.Request) -> web.StreamResponse:
     """Say what the caller has used, deleted sessions included."""
     stats = await store_of(request).session_stats(who_of(request))
     return json_reply(sessions.written_stats(stats))
 
 
+@Operation(gives="Session")
 async def get_session(request: web.Request) -> web.StreamResponse:
     """Describe one session."""
     who, id_ = place_of(request, request.match_info["id"])
     return json_reply(_written(request, await store_of(request).get_session(who, id_)))
 
 
+@Operation(takes="SessionChanges", gives="Session", fails=KEPT)
 async def change_session(request: web.Request) -> web.StreamResponse:
     """Replace the fields that are given."""
     changes = sessions.read_changes(parse_object(await read_json_body(request)))
@@ -154,6 +160,7 @@ def _tell_end(request: web.Request, session: Session) -> None:
     tell(request.app[GATEWAY].hearing.sessions, time.time() - session.created_at)
 
 
+@Operation(gives="Deleted", empty=204, fails=KEPT)
 async def delete_session(request: web.Request) -> web.StreamResponse:
     """Stop a session's turn and forget it. What it has used stays in the figures."""
     store, (who, id_) = store_of(request), place_of(request, request.match_info["id"])
@@ -166,6 +173,7 @@ async def delete_session(request: web.Request) -> web.StreamResponse:
     return gone(request, request.match_info["id"])
 
 
+@Operation(takes="Fork", gives="Session", status=201, optional=True, headers=REPEATABLE, fails=KEPT)
 async def fork_session(request: web.Request) -> web.StreamResponse:
     """Go on from a point of a conversation in a new session."""
     gateway, store = request.app[GATEWAY], store_of(request)

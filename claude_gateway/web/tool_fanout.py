@@ -15,10 +15,12 @@ from claude_gateway.toolbox import Entry, Outcome
 from claude_gateway.toolbox.fanout import merged, side_by_side
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY
+from claude_gateway.web.operation import KEPT, NOT_FOUND, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.tool_scope import Scope, scope_of
 
 
+@Operation(takes="ToolFanout", gives="ToolOutcomes", fails=(NOT_FOUND, *KEPT))
 async def fan_out(request: web.Request) -> web.StreamResponse:
     """Make all calls, so many at a time, and give what each gave, in their order."""
     asked = mcp.read_fanout(parse_object(await read_json_body(request)))

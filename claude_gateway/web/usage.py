@@ -21,12 +21,14 @@ from claude_gateway.web.addresses import not_reached
 from claude_gateway.web.cost_told import written_cost
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import owner_of, store_of
+from claude_gateway.web.operation import Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.runs import found, now_of
 
 ALL = ("true", "false")
 
 
+@Operation(gives="Usage", query=("from", "to", "group_by", "owner", "all", "limit", "offset"))
 async def get_usage(request: web.Request) -> web.StreamResponse:
     """Tell what the caller used, or for an admin also others, by day, model and the like."""
     query = request.query
@@ -53,6 +55,7 @@ async def get_usage(request: web.Request) -> web.StreamResponse:
     )
 
 
+@Operation(gives="RunCost")
 async def get_cost(request: web.Request) -> web.StreamResponse:
     """Explain what a run cost, or has cost so far."""
     run = await found(request)

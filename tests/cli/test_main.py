@@ -21,6 +21,7 @@ BUILT_IN = {
     "budgets",
     "check-config",
     "settings",
+    "openapi",
 }
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 
 from claude_gateway.dialects.resources.writing import moment
-from claude_gateway.types.approvals import AskedCall
+from claude_gateway.types.approvals import AskedCall, Decision
 from claude_gateway.types.turns import RunRecord
+
+DECISIONS: Mapping[str, Decision] = {"approve": "approved", "deny": "denied"}
+LONGEST_REASON = 2000
 
 
 def written(run: RunRecord) -> dict[str, object]:

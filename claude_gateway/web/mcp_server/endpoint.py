@@ -25,9 +25,14 @@ from claude_gateway.web.mcp_server import shaking, stateless
 from claude_gateway.web.mcp_server.accepting import check_accepts
 from claude_gateway.web.mcp_server.listening import listen_in_session
 from claude_gateway.web.mcp_server.scope import scope_of
+from claude_gateway.web.operation import Operation
 from claude_gateway.web.replies import bytes_reply
 
+RPC = "RpcAnswer"
+MCP = (404, 405, 406)  # no such session or method, no such thing in a revision, nothing to be read
 
+
+@Operation(takes="RpcMessage", gives=RPC, streams=True, empty=202, fails=MCP, fails_as=RPC)
 async def post(request: web.Request) -> web.StreamResponse:
     """Take one message."""
     check_accepts(request, "application/json", "text/event-stream")
@@ -43,6 +48,7 @@ async def post(request: web.Request) -> web.StreamResponse:
         return _refused(message.id, RpcError(INVALID_PARAMS, exc.message))
 
 
+@Operation(streams=True, fails=MCP, fails_as=RPC)
 async def get(request: web.Request) -> web.StreamResponse:
     """Listen to what a session is told without asking."""
     _check_era(request)
@@ -56,6 +62,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     return await listen_in_session(request, session, await scope_of(request))
 
 
+@Operation(empty=204, fails=MCP, fails_as=RPC)
 async def delete(request: web.Request) -> web.StreamResponse:
     """End a session, and whatever is going on in it."""
     _check_era(request)

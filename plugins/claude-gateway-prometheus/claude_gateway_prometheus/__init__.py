@@ -35,6 +35,13 @@ METRICS_PUBLIC: Setting[bool] = Setting(
     "Prometheus",
 )
 
+ANSWERS = {
+    "200": {
+        "description": "All meters, in the format that is asked for.",
+        "content": {"text/plain": {}},
+    }
+}
+
 
 class Plugin:
     """Offers an observer that counts, and the page that shows what it has counted."""
@@ -68,7 +75,8 @@ class Plugin:
 
             meters, public = self._meters(settings), settings[METRICS_PUBLIC]
             shares = partial(written, meters.registry)
-            yield (PluginRoute("GET", "/metrics", page_of(meters), public, shares),)
+            page, told = page_of(meters), {"responses": ANSWERS}
+            yield (PluginRoute("GET", "/metrics", page, public, shares, operation=told),)
 
         return (Offer("prometheus", opened),)
 

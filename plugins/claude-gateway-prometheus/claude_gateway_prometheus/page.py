@@ -23,6 +23,7 @@ def page_of(meters: Meters) -> Callable[[web.Request, Shared], Awaitable[web.Res
 
     @time(reading)
     async def show(request: web.Request, shared: Shared) -> web.Response:
+        """Show what was counted, for Prometheus."""
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         body = encode(together(shared) if shared.own else meters.registry)
         return web.Response(body=body, headers={"Content-Type": content_type})
