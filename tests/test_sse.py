@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +75,51 @@ def test_whatever_is_written_is_utf8_on_one_line_and_reads_back(value: object) -
     assert b"\n" not in frame[:-2]
     assert b"\r" not in frame
     assert json.loads(frame[6:].decode()) == mended(value)
+
+
+ESCAPES = st.lists(
+    st.sampled_from(
+        [
+            "\\ud83d",
+            "\\ude00",
+            "\\u0041",
+            "\\\\",
+            "\\n",
+            '\\"',
+            "u",
+            "d83d",
+            "a",
+            "ä",
+            "\\uDBFF",
+            "\\uDC00",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@SAME_EVERY_TIME
+@given(ESCAPES)
+def test_json_whose_escapes_are_made_whole_can_be_read_and_says_the_same(inside: str) -> None:
+    text = f'"{inside}"'
+    whole = sse.whole_escapes(text)
+    assert orjson.loads(whole) == sse.whole_characters(json.loads(text))
+    assert sse.whole_escapes(whole) == whole
+
+
+@SAME_EVERY_TIME
+@given(st.binary(max_size=80))
+def test_of_any_bytes_making_escapes_whole_leaves_what_are_none(raw: bytes) -> None:
+    text = raw.decode("latin-1")
+    whole = sse.whole_escapes(text)
+    if "\\u" not in text:
+        assert whole == text
+
+
+@SAME_EVERY_TIME
+@given(JSON)
+def test_sorted_and_unsorted_json_read_the_same(value: object) -> None:
+    assert json.loads(sse.canonical(value)) == json.loads(sse.compact(value))
 
 
 def mended(value: object) -> object:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from claude_gateway.access.issuing import kept, new_secret
-from claude_gateway.errors import Conflict, InvalidRequest, NotFound
+from claude_gateway.errors import Conflict, NotFound
 from claude_gateway.ids import Ids
 from claude_gateway.key_stores import KeepsKeys
 from claude_gateway.types.keys import OWNER_USER, Key, User
@@ -63,9 +63,11 @@ class Keyring:
     async def disable(self, name: str, *, disabled: bool = True) -> User:
         """Refuse all keys of a user, or take them again."""
         user = await self.user(name)
-        if user is OWNER_USER:
-            raise InvalidRequest(
-                "The owner of this gateway cannot be disabled; revoke keys instead.", param="user"
+        if user is OWNER_USER and disabled:
+            raise Conflict(
+                "The owner of this gateway cannot be disabled; revoke keys instead.",
+                code="owner_user",
+                param="user",
             )
         if (user.disabled_at is not None) == disabled:
             return user

@@ -138,15 +138,16 @@ def now_of(run: LiveRun | RunRecord) -> RunRecord:
 
 def _after(request: web.Request) -> int:
     """Return the number of the last frame that the client has seen; the header wins."""
-    for name, value in ((LAST_EVENT, request.headers.get(LAST_EVENT)), ("after", None)):
-        given = value if value is not None else request.query.get(name)
+    said = {"after": request.query.get("after"), LAST_EVENT: request.headers.get(LAST_EVENT)}
+    after = 0
+    for name, given in said.items():
         if given:
             if not (
                 given.isascii() and given.isdigit() and len(given) <= len(str(reading.FARTHEST))
             ):
                 wrong(name, "must be the number of an event: a whole number, 0 or more")
-            return int(given)
-    return 0
+            after = int(given)
+    return after
 
 
 def is_running(request: web.Request, owner: str, session_id: str) -> bool:

@@ -37,7 +37,7 @@ from claude_gateway.web.keeping import (
     store_of,
 )
 from claude_gateway.web.lifecycle import notes
-from claude_gateway.web.operation import KEPT, REPEATABLE, Operation
+from claude_gateway.web.operation import KEPT, NOT_FOUND, REPEATABLE, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.resolving import resolved_for
 from claude_gateway.web.session_messages import number_of
@@ -51,7 +51,13 @@ BINDING: Mapping[str, Sequence[str]] = {
 }
 
 
-@Operation(takes="NewSession", gives="Session", status=201, headers=REPEATABLE, fails=KEPT)
+@Operation(
+    takes="NewSession",
+    gives="Session",
+    status=201,
+    headers=REPEATABLE,
+    fails=(NOT_FOUND, *KEPT),
+)
 async def create_session(request: web.Request) -> web.StreamResponse:
     """Make a session. Nothing is asked of the model yet."""
     gateway, store = request.app[GATEWAY], store_of(request)

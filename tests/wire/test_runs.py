@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess, Hang, Reply, Stream
-from claude_gateway.testing.raw import Connection, Response, ask, request
+from claude_gateway.testing.raw import Connection, Response, ask, refused, request
 from claude_gateway.testing.wire import error, text_stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -293,3 +293,11 @@ async def test_runs_are_listed_by_session(gateway: GatewayProcess, upstream: Fak
     assert listing["total"] == 1
     assert listing["runs"][0]["id"] == answer.header("x-run-id")
     assert json.dumps(listing["runs"][0]).count('"id":') == 1
+
+
+async def test_a_number_that_is_none_is_refused_also_beside_one_that_is(
+    gateway: GatewayProcess,
+) -> None:
+    for after, last, param in (("x", "1", "after"), ("1", "x", "Last-Event-ID")):
+        path, headers = f"/v1/runs/none/events?after={after}", {**KEY, "Last-Event-ID": last}
+        refused(await ask(gateway.port, "GET", path, b"", headers), 400, param=param)

@@ -36,6 +36,8 @@ NEEDED: Mapping[str, set[str] | frozenset[str]] = {
     "GET /health": PUBLIC,
     "GET /readiness": PUBLIC,
     "GET /v1": {"read", "chat", "tools", "mcp:manage", "admin"},
+    "GET /openapi.json": {"read", "chat", "tools", "mcp:manage", "admin"},
+    "GET /docs": {"read", "chat", "tools", "mcp:manage", "admin"},
     "GET /metrics": READ,
     "GET /v1/models": READ,
     "GET /v1/models/capabilities": READ,

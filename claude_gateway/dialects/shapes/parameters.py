@@ -15,7 +15,7 @@ from claude_gateway.types.turns import RunStatus
 
 EMPTY: Shape = {"const": ""}
 TIME = {"type": "string", "format": "date-time"}
-NUMBER_OF_EVENT: Shape = {"type": "string", "pattern": r"^[0-9]{1,12}$"}
+NUMBER_OF_EVENT: Shape = {"type": "string", "pattern": r"^[0-9]{1,13}$"}
 BY_HEADER: Mapping[str, Shape] = {
     "session_id": ID,
     "project_id": ID,
@@ -80,6 +80,11 @@ PARAMETERS: Mapping[str, Shape] = {
     "strict": header(
         "x-gateway-strict", TEXT, "true refuses parameters that would be ignored and reported."
     ),
+    "mcp_session": header("Mcp-Session-Id", TEXT, "What initialize gave; not sent with it."),
+    "mcp_session_needed": {
+        **header("Mcp-Session-Id", TEXT, "What initialize gave."),
+        "required": True,
+    },
     "anthropic_version": header("anthropic-version", TEXT, "Asks for Anthropic's shape."),
     **{
         f"x_{key}": header(

@@ -28,11 +28,19 @@ from claude_gateway.web.mcp_server.scope import scope_of
 from claude_gateway.web.operation import Operation
 from claude_gateway.web.replies import bytes_reply
 
-RPC = "RpcAnswer"
+RPC, SESSION = "RpcAnswer", ("mcp_session_needed",)
 MCP = (404, 405, 406)  # no such session or method, no such thing in a revision, nothing to be read
 
 
-@Operation(takes="RpcMessage", gives=RPC, streams=True, empty=202, fails=MCP, fails_as=RPC)
+@Operation(
+    takes="RpcMessage",
+    gives=RPC,
+    headers=("mcp_session",),
+    streams=True,
+    empty=202,
+    fails=MCP,
+    fails_as=RPC,
+)
 async def post(request: web.Request) -> web.StreamResponse:
     """Take one message."""
     check_accepts(request, "application/json", "text/event-stream")
@@ -48,7 +56,7 @@ async def post(request: web.Request) -> web.StreamResponse:
         return _refused(message.id, RpcError(INVALID_PARAMS, exc.message))
 
 
-@Operation(streams=True, fails=MCP, fails_as=RPC)
+@Operation(headers=SESSION, streams=True, fails=MCP, fails_as=RPC)
 async def get(request: web.Request) -> web.StreamResponse:
     """Listen to what a session is told without asking."""
     _check_era(request)
@@ -62,7 +70,7 @@ async def get(request: web.Request) -> web.StreamResponse:
     return await listen_in_session(request, session, await scope_of(request))
 
 
-@Operation(empty=204, fails=MCP, fails_as=RPC)
+@Operation(headers=SESSION, empty=204, fails=MCP, fails_as=RPC)
 async def delete(request: web.Request) -> web.StreamResponse:
     """End a session, and whatever is going on in it."""
     _check_era(request)

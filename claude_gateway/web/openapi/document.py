@@ -54,7 +54,7 @@ def operation(route: Route) -> dict[str, object]:
     """Describe one route; what a plugin says of its own wins."""
     says = operation_of(route.handler) or Operation()
     summary, more = words_of(route.handler)
-    described: dict[str, object] = {
+    described: dict[str, Any] = {
         "operationId": operation_id(route),
         "tags": [tag_of(route.path)],
         "summary": summary,
@@ -67,7 +67,7 @@ def operation(route: Route) -> dict[str, object]:
     if says.takes:
         body = {JSON: {"schema": _shape(says.takes)}}
         described["requestBody"] = {"required": not says.optional, "content": body}
-    return {**described, **(route.told or {})}
+    return _with(described, route.told or {})
 
 
 def operation_id(route: Route) -> str:
@@ -121,13 +121,22 @@ def successes(says: Operation) -> Mapping[str, object]:
     if says.gives:
         content[JSON] = {"schema": _shape(says.gives)}
     if says.streams:
-        content[EVENTS] = {"schema": {"type": "string", "description": "A stream of events."}}
+        content[EVENTS] = {}
     found: dict[str, object] = {}
     if content:
-        found[str(says.status)] = {"description": "Done.", "content": content}
+        what = "Done, or a stream of events." if says.streams else "Done."
+        found[str(says.status)] = {"description": what, "content": content}
     if says.empty is not None:
         found[str(says.empty)] = {"description": "Done; there is nothing to say."}
     return found or {"200": {"description": "Done."}}
+
+
+def _with(described: dict[str, Any], told: Mapping[str, Any]) -> dict[str, object]:
+    """Return the description with what a plugin tells, whose answers are none of the failures."""
+    if "responses" not in told:
+        return {**described, **told}
+    failures = {s: said for s, said in described["responses"].items() if not s.startswith("2")}
+    return {**described, **told, "responses": {**told["responses"], **failures}}
 
 
 def _shape(name: str) -> Shape:

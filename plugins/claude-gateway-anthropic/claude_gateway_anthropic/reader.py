@@ -199,6 +199,8 @@ class EventReader:
 
     def _only_line_feeds(self, data: bytes) -> bytes:
         """A proxy on the way may write CRLF or CR. JSON has no raw CR, so each is a line's end."""
+        if not data:  # the LF may still come
+            return data
         if self._after_return:  # that CR ended the line already; its LF is no second end
             data = data.removeprefix(b"\n")
         self._after_return = data.endswith(b"\r")
