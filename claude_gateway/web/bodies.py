@@ -47,6 +47,16 @@ async def rest_of(request: web.Request, patience: float) -> bytes:
     return await _collect(request, patience)
 
 
+def alone(exc: BaseException) -> None:
+    """Let an error that somebody keeps forget where it came from.
+
+    A body keeps what was wrong with it. Its traceback leads to frames that hold the body, and all that was
+    sent: they would keep each other until the garbage collector comes round, which anybody could make too
+    late.
+    """
+    exc.__traceback__ = exc.__context__ = exc.__cause__ = None
+
+
 def _check(request: web.Request) -> None:
     kind = request.content_type
     if kind != "application/json" and not kind.endswith("+json"):
@@ -77,8 +87,12 @@ async def _collect(request: web.Request, patience: float) -> bytes:
             pieces.append(piece)
     except TimeoutError:
         raise BodyTimeout(f"The body stopped arriving for {patience:g} s.") from None
+    except ConnectionError as exc:
+        alone(exc)
+        raise ConnectionResetError("the client left before its body was there") from None
     except web.RequestPayloadError as exc:
-        raise InvalidRequest("The body is broken: its framing or encoding is wrong.") from exc
+        alone(exc)
+        raise InvalidRequest("The body is broken: its framing or encoding is wrong.") from None
 
 
 def _too_large() -> PayloadTooLarge:

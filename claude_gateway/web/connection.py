@@ -12,10 +12,12 @@ from collections.abc import Coroutine
 from typing import Any, cast
 
 from aiohttp import http_exceptions, web
+from aiohttp.web_protocol import _ErrInfo
 
 from claude_gateway.errors import GatewayError, InternalError, InvalidRequest, UnsupportedMediaType
 from claude_gateway.ids import Ids
 from claude_gateway.web.about import NAME
+from claude_gateway.web.bodies import alone
 from claude_gateway.web.gateway import REQUEST_ID
 from claude_gateway.web.guard import from_http
 from claude_gateway.web.replies import failure
@@ -66,6 +68,7 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         if self._request_count != before:  # headers are complete
             self._stop_waiting()
+            self._forget_frames()
         elif self._late is None and not self._request_in_progress:
             self._expect_headers()
 
@@ -118,9 +121,16 @@ class Connection(web.RequestHandler):
         """
         exc = kw.get("exc_info")
         if isinstance(exc, web.RequestPayloadError):
+            alone(exc)
             log.warning("the rest of a request could not be read")
         elif self.transport is not None or not isinstance(exc, RuntimeError):
             super().log_exception(*args, **kw)
+
+    def _forget_frames(self) -> None:
+        """Of what the parser refused keep the error alone."""
+        newest = self._messages[-1][0] if self._messages else None
+        if type(newest) is _ErrInfo:
+            alone(newest.exc)
 
     def _expect_headers(self) -> None:
         server = self._manager
