@@ -34,9 +34,9 @@ try 200 HEAD / ''
 try 200 GET /health '"ok":true'
 try 200 GET '/health?deep=1' '"details":{'
 try 200 GET /readiness '"ready":true'
-try 200 GET /v1 '"endpoints":['
 try 200 GET /openapi.json '"openapi":"3.1.'
 try 200 GET /docs '<!doctype html>'
+try 200 GET /v1 '"endpoints":['
 endpoints=$BODY
 try 200,204 OPTIONS /v1/models 'Access-Control-Allow-Origin: ' '' -H 'Origin: http://localhost:3000' \
     -H 'Access-Control-Request-Method: GET'
