@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from claude_gateway.access.issuing import kept, new_secret
-from claude_gateway.errors import Conflict, NotFound
+from claude_gateway.errors import Conflict, InvalidRequest, NotFound
 from claude_gateway.ids import Ids
 from claude_gateway.key_stores import KeepsKeys
 from claude_gateway.types.keys import OWNER_USER, Key, User
