@@ -14,7 +14,7 @@ IfBusy: TypeAlias = Literal["reject", "queue"]
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~@-]{0,127}")
 # What somebody else shares is called by an address, which no id that is made up looks like.
-ADDRESS = re.compile(r"~[A-Za-z0-9._:@-]{1,128}~(?s:.{1,255})")
+ADDRESS = re.compile(r"~[A-Za-z0-9._:@-]{1,128}~[\s\S]{1,255}")
 DISCONNECT, IF_BUSY = ("cancel", "detach"), ("reject", "queue")
 HEADERS: Mapping[str, str] = {
     "session_id": "x-gateway-session-id",

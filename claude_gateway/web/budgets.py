@@ -16,29 +16,36 @@ from claude_gateway.types.budgets import BudgetName
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import owner_of, store_of
+from claude_gateway.web.operation import CONFLICT, KEPT, Operation
 from claude_gateway.web.replies import json_reply
 
+OF_ONE, OWNER = ("budget_kind", "budget_period"), ("budget_owner",)
 
+
+@Operation(gives="Budgets", query=("limit", "offset"))
 async def own_budgets(request: web.Request) -> web.StreamResponse:
     """List the budgets that apply to the caller: of key and user, and of all projects and sessions."""
     who = request[PRINCIPAL]
     return await _listed(request, who.id, who.key_id or "")
 
 
+@Operation(gives="Budgets", query=("limit", "offset"))
 async def list_budgets(request: web.Request) -> web.StreamResponse:
-    """List everybody's."""
+    """List everybody's budgets."""
     return await _listed(request, None)
 
 
+@Operation(gives="Budget", path=OF_ONE, query=OWNER, fails=(CONFLICT,))
 async def get_budget(request: web.Request) -> web.StreamResponse:
-    """Tell how one stands."""
+    """Tell how a budget stands."""
     kept = await _flushed(request)
     name = await Subjects(store_of(request)).known(_name(request))
     return json_reply(budgets.written(await kept.store.get_budget(name, time.time())))
 
 
+@Operation(takes="NewBudget", gives="Budget", path=OF_ONE, query=OWNER, fails=KEPT)
 async def set_budget(request: web.Request) -> web.StreamResponse:
-    """Set one, or change what it allows; what is spent of it stays."""
+    """Set a budget, or change what it allows; what is spent of it stays."""
     fields = parse_object(await read_json_body(request))
     wanted = budgets.read(fields, _name(request), time.time())
     kept = _kept(request)
@@ -50,8 +57,9 @@ async def set_budget(request: web.Request) -> web.StreamResponse:
     return json_reply(budgets.written(state))
 
 
+@Operation(gives="RemovedBudget", path=OF_ONE, query=OWNER, fails=KEPT)
 async def remove_budget(request: web.Request) -> web.StreamResponse:
-    """Limit somebody no longer in this way."""
+    """Remove a budget: limit somebody no longer in this way."""
     kept, name = _kept(request), _name(request)
     await _check_grant(request, kept)
     name = await Subjects(store_of(request)).known(name)

@@ -13,9 +13,11 @@ from claude_gateway.web.addresses import place_of
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import gone, project_of, store_of
+from claude_gateway.web.operation import KEPT, Operation
 from claude_gateway.web.replies import json_reply
 
 
+@Operation(gives="Members")
 async def list_members(request: web.Request) -> web.StreamResponse:
     """Say who may do what in a project."""
     await project_of(request, request.match_info["id"])
@@ -24,6 +26,7 @@ async def list_members(request: web.Request) -> web.StreamResponse:
     return json_reply({"owner": whose(who), "members": [members.written(one) for one in found]})
 
 
+@Operation(takes="NewRole", gives="Member", fails=KEPT)
 async def set_member(request: web.Request) -> web.StreamResponse:
     """Share a project with a user, or give them another role."""
     store, role = store_of(request), members.read_role(parse_object(await read_json_body(request)))
@@ -33,6 +36,7 @@ async def set_member(request: web.Request) -> web.StreamResponse:
     return json_reply(members.written(await store.set_member(who, id_, user, role)))
 
 
+@Operation(gives="Deleted", empty=204, fails=KEPT)
 async def remove_member(request: web.Request) -> web.StreamResponse:
     """Let somebody in no more; members may leave by themselves."""
     who, id_ = place_of(request, request.match_info["id"])

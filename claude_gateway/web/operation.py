@@ -25,8 +25,9 @@ SESSION_HEADERS = (*REPEATABLE, "x_session_id", "x_project_id", "x_on_disconnect
 class Operation:
     """Put it above a handler: `@Operation(takes="NewProject", gives="Project", status=201)`.
 
-    `takes` and `gives` name shapes of JSON (`claude_gateway.dialects.shapes`), `query` and `headers`
-    parameters, by the names they have there. A body may be left out where it is `optional`.
+    `takes` and `gives` name shapes of JSON (`claude_gateway.dialects.shapes`), `query`, `headers` and `path`
+    parameters, by the names they have there; `path` those variables of the path that are one of some
+    words. A body may be left out where it is `optional`.
     `streams` is whether the answer may be a stream of events, `files` are other media types that it may
     """
 
@@ -35,6 +36,7 @@ class Operation:
     status: int = 200
     query: Sequence[str] = ()
     headers: Sequence[str] = ()
+    path: Sequence[str] = ()
     optional: bool = False
     streams: bool = False
     files: Sequence[str] = ()

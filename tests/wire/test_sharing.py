@@ -138,6 +138,7 @@ LISTS = {
 }
 # What has nothing of any project in it.
 ELSEWHERE = {
+    *("GET /openapi.json", "GET /docs"),
     *("GET /", "GET /health", "GET /readiness", "GET /v1", "GET /metrics", "POST /v1/projects"),
     *("GET /v1/models", "GET /v1/models/capabilities", "GET /v1/models/{model_id}"),
     *("POST /v1/messages/count_tokens", "GET /v1/mcp/servers", "GET /v1/mcp/tools"),

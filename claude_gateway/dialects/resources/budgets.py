@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
@@ -18,6 +19,9 @@ from claude_gateway.types.budgets import (
 from claude_gateway.types.principals import Period
 
 DIGITS = 12  # of a dollar
+FIGURE = re.compile(
+    rf"[0-9]{{1,{len(str(MOST_DOLLARS)) - 1}}}(?:\.[0-9]{{1,{DIGITS}}})?|{MOST_DOLLARS}"
+)
 
 
 def dollars(value: float | str, path: str) -> Decimal:
@@ -33,9 +37,13 @@ def dollars(value: float | str, path: str) -> Decimal:
 
 def read_short(text: str, path: str) -> tuple[Decimal, Period | None]:
     """Read dollars with a period, such as 5/day; None is in all."""
-    figure, _, per = text.partition("/")
-    period = _period(per.strip(), path) if per else "total"
-    return dollars(figure.strip(), path), None if period == "total" else period
+    figure, slash, per = text.partition("/")
+    if FIGURE.fullmatch(figure) is None:
+        wrong(
+            path, f"must be US dollars, from 0 to {MOST_DOLLARS}, with or without a period: 5/day"
+        )
+    period = _period(per, path) if slash else "total"
+    return dollars(figure, path), None if period == "total" else period
 
 
 def short(limit: Decimal | None, period: Period | None) -> float | str | None:

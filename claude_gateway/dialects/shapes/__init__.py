@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from claude_gateway.dialects.shapes import (
     answering,
+    budgets,
     common,
     keys,
     models,
@@ -25,6 +26,6 @@ __all__ = ["PARAMETERS", "SHAPES", "Shape"]
 
 SHAPES: Mapping[str, Shape] = {
     name: shape
-    for module in (common, models, answering, projects, sessions, runs, tools, keys)
+    for module in (common, models, answering, projects, sessions, runs, tools, keys, budgets)
     for name, shape in module.SHAPES.items()
 }

@@ -55,7 +55,7 @@ SHARED: Mapping[str, Shape] = {
     "tool_choice": {"anyOf": [one_of(["auto", "none", "required"]), OBJECT]},
     "mcp": {**MCP, "description": "Tools that the gateway runs."},
 }
-STREAMED = asked((), include_usage=FLAG, include_events=FLAG)
+STREAMED = asked((), include_usage=FLAG, include_events=FLAG, include_obfuscation=FLAG)
 REASONING = asked((), effort=EFFORT, summary=one_of(SUMMARIES))
 CHAT_USAGE = told(
     ("input_tokens", "output_tokens", "total_cost"),

@@ -15,6 +15,7 @@ from claude_gateway.dialects.shapes.words import (
     array,
     maybe,
     one_of,
+    ref,
     string,
     told,
 )
@@ -31,8 +32,9 @@ NAMES = array(
 APPROVAL = one_of(STRICTNESS, description="How often a person is asked about calls of tools.")
 ID = {
     "type": "string",
-    "pattern": f"^(?:{session_fields.ID.pattern})?$",
-    "description": "Yours or the gateway's; a turn makes what is not there yet.",
+    "pattern": f"^(?:{session_fields.ID.pattern}|{session_fields.ADDRESS.pattern})?$",
+    "description": "Yours or the gateway's, or `~owner~id` where it is shared; a turn makes what is not there "
+    "yet, unless it is somebody else's.",
 }
 TOKENS: Mapping[str, Shape] = {
     "input_tokens": COUNT,
@@ -53,7 +55,11 @@ SHAPES: Mapping[str, Shape] = {
             status={"type": "integer"},
             type={**TEXT, "description": "In Anthropic's words."},
             param={**maybe(TEXT), "description": "The field that was wrong."},
-            details=OBJECT,
+            details={
+                **OBJECT,
+                "properties": {"budget": ref("Budget")},
+                "description": "More for programs; with the code budget_exceeded, the budget.",
+            },
         ),
         request_id=TEXT,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from claude_gateway.dialects.resources import keys
+from claude_gateway.dialects.resources import budgets, keys
 from claude_gateway.dialects.resources.reading import MOST_NAMES
 from claude_gateway.dialects.session_fields import DISCONNECT
 from claude_gateway.dialects.shapes.common import NAMES
@@ -23,7 +23,7 @@ from claude_gateway.dialects.shapes.words import (
     told,
     whole,
 )
-from claude_gateway.types.budgets import MOST_DOLLARS
+from claude_gateway.types.budgets import MOST_DOLLARS, PERIODS
 from claude_gateway.types.principals import SCOPES
 
 EXPIRES: Shape = {
@@ -35,6 +35,18 @@ EXPIRES: Shape = {
     ],
     "description": "A span such as 12h, 90d or 8w, a time to come, or never.",
 }
+BUDGET: Shape = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": MOST_DOLLARS},
+        {
+            "type": "string",
+            "pattern": f"^(?:{budgets.FIGURE.pattern})(?:/(?:{'|'.join(PERIODS)}))?$",
+            "examples": ["5/day"],
+        },
+    ],
+    "description": "US dollars: in all, or by day or month.",
+}
+COUNTS: Mapping[str, Shape] = {name: whole(1, keys.MOST) for name in keys.COUNTS}
 NAME = string(keys.LONGEST_NAME, blank=False)
 FIELDS: Mapping[str, Shape] = {
     "name": NAME,
@@ -43,13 +55,8 @@ FIELDS: Mapping[str, Shape] = {
     "profile": NAME,
     "on_disconnect": one_of(DISCONNECT),
     "expires": EXPIRES,
-    **{name: whole(1, keys.MOST) for name in keys.COUNTS},
-    "budget": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": MOST_DOLLARS,
-        "description": "US dollars.",
-    },
+    **COUNTS,
+    "budget": BUDGET,
 }
 KEY: Mapping[str, Shape] = {
     "id": TEXT,
@@ -62,7 +69,10 @@ KEY: Mapping[str, Shape] = {
     "profile": maybe(TEXT),
     "on_disconnect": maybe(one_of(DISCONNECT)),
     **{name: maybe(whole(1)) for name in keys.COUNTS},
-    "budget": {"type": ["number", "null"]},
+    "budget": {
+        "type": ["number", "string", "null"],
+        "description": "US dollars: a number in all, or a text such as 5/day.",
+    },
     "created_at": MOMENT,
     "expires_at": maybe(MOMENT),
     "revoked_at": maybe(MOMENT),
@@ -87,14 +97,20 @@ SHAPES: Mapping[str, Shape] = {
     "Key": told(**KEY),
     "KeyWithSecret": told(**KEY, key={**TEXT, "description": "Shown this once."}),
     "Keys": page("keys", ref("Key")),
-    "NewUser": asked({"name"}, name=NAME),
-    "UserChanges": asked({"disabled"}, disabled=FLAG),
+    "NewUser": asked({"name"}, name=NAME, **COUNTS),
+    "UserChanges": {
+        **asked((), **COUNTS),
+        "properties": {"disabled": FLAG, **{name: maybe(shape) for name, shape in COUNTS.items()}},
+        "anyOf": [{"required": [name]} for name in ("disabled", *COUNTS)],
+        "examples": [{"disabled": True}],
+    },
     "User": told(
         id=TEXT,
         name=TEXT,
         status=one_of(["active", "disabled"]),
         created_at=maybe(MOMENT),
         disabled_at=maybe(MOMENT),
+        **{name: maybe(whole(1)) for name in keys.COUNTS},
     ),
     "Users": page("users", ref("User")),
 }

@@ -9,6 +9,7 @@ from claude_gateway.dialects import session_fields
 from claude_gateway.dialects.resources import audit, exports, messages, reading, sessions, tools
 from claude_gateway.dialects.shapes.common import ID
 from claude_gateway.dialects.shapes.words import DAY, TEXT, Shape, one_of, string, whole
+from claude_gateway.types.budgets import BUDGET_KINDS, PERIODS
 from claude_gateway.types.resources import Page
 from claude_gateway.types.spending import SORTS
 from claude_gateway.types.turns import RunStatus
@@ -30,6 +31,11 @@ def query(name: str, shape: Shape, description: str = "") -> Shape:
     return {"name": name, "in": "query", **said, "schema": {"anyOf": [shape, EMPTY]}}
 
 
+def variable(name: str, shape: Shape) -> Shape:
+    """A variable of a path."""
+    return {"name": name, "in": "path", "required": True, "schema": shape}
+
+
 def header(name: str, shape: Shape, description: str) -> Shape:
     """A header of a request."""
     return {"name": name, "in": "header", "description": description, "schema": shape}
@@ -40,8 +46,8 @@ PARAMETERS: Mapping[str, Shape] = {
     "offset": query("offset", whole(0, reading.FARTHEST, default=0)),
     "q": query("q", string(reading.LONGEST_QUERY), "Words to find."),
     "deep": query("deep", TEXT, "1 says why."),
-    "session_id": query("session_id", TEXT),
-    "project_id": query("project_id", TEXT),
+    "session_id": query("session_id", TEXT, "Its id, or the address of a shared one."),
+    "project_id": query("project_id", TEXT, "Its id, or the address of a shared one."),
     "user": query("user", TEXT, "The id or the name of a user."),
     "profile": query("profile", TEXT, "A named set of tools."),
     "session_status": query("status", one_of(sessions.STATES)),
@@ -71,6 +77,13 @@ PARAMETERS: Mapping[str, Shape] = {
         "What it is told by, separated by commas.",
     ),
     "owner": query("owner", TEXT, "Whose usage, for the scope admin."),
+    "budget_kind": variable("kind", one_of(BUDGET_KINDS)),
+    "budget_period": variable("period", one_of(PERIODS)),
+    "budget_owner": query(
+        "owner",
+        TEXT,
+        "Whose project or session it is, by id or name; the caller's if it is not said.",
+    ),
     "all": query("all", one_of(["true", "false"]), "Everybody's usage, for the scope admin."),
     "idempotency_key": header(
         "Idempotency-Key",

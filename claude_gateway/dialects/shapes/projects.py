@@ -12,13 +12,16 @@ from claude_gateway.dialects.shapes.words import (
     OBJECT,
     TEXT,
     Shape,
+    array,
     asked,
     maybe,
+    one_of,
     page,
     ref,
     string,
     told,
 )
+from claude_gateway.types.sharing import ROLES
 
 FIELDS: Mapping[str, Shape] = {
     "name": string(projects.LONGEST_NAME, blank=False),
@@ -42,7 +45,8 @@ SHAPES: Mapping[str, Shape] = {
         },
     },
     "Project": told(
-        id=TEXT,
+        ("owner", "role"),
+        id={**TEXT, "description": "`~owner~id` where somebody else shares it."},
         name=TEXT,
         description=TEXT,
         path=maybe(TEXT),
@@ -50,6 +54,11 @@ SHAPES: Mapping[str, Shape] = {
         created_at=MOMENT,
         updated_at=MOMENT,
         metadata=OBJECT,
+        owner={**TEXT, "description": "Whose it is, where it is shared."},
+        role=one_of(ROLES, description="What you may do, where it is shared."),
     ),
     "Projects": page("projects", ref("Project")),
+    "NewRole": asked({"role"}, role=one_of(ROLES)),
+    "Member": told(user=TEXT, role=one_of(ROLES), since=MOMENT),
+    "Members": told(owner=TEXT, members=array(ref("Member"))),
 }

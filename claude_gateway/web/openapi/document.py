@@ -11,6 +11,7 @@ from claude_gateway.types.principals import SCOPES
 from claude_gateway.version import __version__
 from claude_gateway.web.openapi.failures import failures, statuses, written
 from claude_gateway.web.operation import Operation, operation_of, words_of
+from claude_gateway.web.trail import WARNING
 
 if TYPE_CHECKING:
     from claude_gateway.web.app import Route
@@ -20,6 +21,12 @@ VARIABLE = re.compile(r"\{(\w+)(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}")
 SCHEMES: Mapping[str, Shape] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+HEADERS_OF_A_TURN: Mapping[str, Shape] = {
+    WARNING: {
+        "description": "Budgets that are nearly spent, with `;` between; mostly it is not there.",
+        "schema": {"type": "string"},
+    }
 }
 ABOUT = (
     "A self-hosted backend for Claude apps. A key is sent as `Authorization: Bearer KEY` or "
@@ -60,9 +67,9 @@ def operation(route: Route) -> dict[str, object]:
         "summary": summary,
         "description": "\n\n".join(filter(None, (more, needed(route)))),
         "security": list(security(route)),
-        "responses": {**successes(says), **written(statuses(route, says), says.fails_as)},
+        "responses": {**successes(route, says), **written(statuses(route, says), says.fails_as)},
     }
-    if parameters := [*variables(route.path), *map(_parameter, (*says.query, *says.headers))]:
+    if parameters := [*variables(route.path, says), *map(_parameter, (*says.query, *says.headers))]:
         described["parameters"] = parameters
     if says.takes:
         body = {JSON: {"schema": _shape(says.takes)}}
@@ -106,26 +113,32 @@ def security(route: Route) -> Iterator[Mapping[str, Sequence[str]]]:
             yield from [{scheme: [scope]} for scope in scopes] or [{scheme: []}]
 
 
-def variables(path: str) -> Iterator[Shape]:
-    """Yield the variables of a path, with what they must look like where the path says so."""
+def variables(path: str, says: Operation) -> Iterator[Shape]:
+    """Yield the variables of a path, with what they must look like where that is said."""
+    described = {PARAMETERS[name]["name"]: name for name in says.path}
     for name, pattern in VARIABLE.findall(path):
+        if name in described:
+            yield _parameter(described[name])
+            continue
         schema: dict[str, object] = {"type": "string", "minLength": 1}
         if pattern:
             schema["pattern"] = f"^(?:{pattern})$"
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def successes(says: Operation) -> Mapping[str, object]:
+def successes(route: Route, says: Operation) -> Mapping[str, object]:
     """Describe the answers that are none of the failures."""
     content: dict[str, object] = {kind: {} for kind in says.files}
     if says.gives:
         content[JSON] = {"schema": _shape(says.gives)}
     if says.streams:
         content[EVENTS] = {}
-    found: dict[str, object] = {}
+    found: dict[str, dict[str, object]] = {}
     if content:
         what = "Done, or a stream of events." if says.streams else "Done."
         found[str(says.status)] = {"description": what, "content": content}
+        if route.rule.turn:
+            found[str(says.status)]["headers"] = HEADERS_OF_A_TURN
     if says.empty is not None:
         found[str(says.empty)] = {"description": "Done; there is nothing to say."}
     return found or {"200": {"description": "Done."}}

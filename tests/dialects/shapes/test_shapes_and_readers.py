@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,19 +16,34 @@ from jsonschema import Draft202012Validator, FormatChecker
 from claude_gateway.dialects.fields import required
 from claude_gateway.dialects.mcp.messages import Unreadable, read_message
 from claude_gateway.dialects.openai import request as chat
-from claude_gateway.dialects.resources import keys, mcp, messages, projects, sessions, tools
+from claude_gateway.dialects.resources import (
+    budgets,
+    keys,
+    mcp,
+    members,
+    messages,
+    projects,
+    sessions,
+    tools,
+)
 from claude_gateway.dialects.responses import request as responses
 from claude_gateway.dialects.session_fields import session_fields
 from claude_gateway.dialects.shapes import SHAPES
 from claude_gateway.dialects.tool_fields import asked_tools
 from claude_gateway.errors import InvalidRequest
+from claude_gateway.types.budgets import Budget, BudgetName, BudgetState
+from claude_gateway.types.keys import Key, User
 from claude_gateway.types.models import ModelInfo
+from claude_gateway.types.principals import Limits
+from claude_gateway.types.resources import Project
+from claude_gateway.types.sharing import Member
 from claude_gateway.web.approvals import read_verdict
 from tests.wire.hostile import much
 
 Fields = Mapping[str, object]
 FORMATS = FormatChecker(formats=())
 MODEL = ModelInfo("m", thinking="adaptive")
+A_BUDGET = BudgetName("project", "p", "month", "ada")
 often = settings(  # HOSTILE_TESTS=long tries much more
     max_examples=much(60, 2_000),
     deadline=None,
@@ -43,6 +60,16 @@ def is_to_come(value: object) -> bool:
 def call(fields: Fields) -> None:
     mcp.read_call(fields)
     mcp.read_where(fields)
+
+
+def user(fields: Fields) -> None:
+    keys.read_user(fields)
+    keys.read_user_limits(fields)
+
+
+def user_changes(fields: Fields) -> None:
+    keys.read_disabled(fields)
+    keys.read_user_limits(fields)
 
 
 def rpc(fields: Fields) -> None:
@@ -64,8 +91,10 @@ READERS: dict[str, Callable[[Fields], object]] = {
     "NewKey": keys.read,
     "KeyChanges": keys.read_changes,
     "Grace": keys.read_grace,
-    "NewUser": keys.read_user,
-    "UserChanges": keys.read_disabled,
+    "NewUser": user,
+    "UserChanges": user_changes,
+    "NewRole": members.read_role,
+    "NewBudget": lambda fields: budgets.read(fields, A_BUDGET, 0.0),
     "RpcMessage": rpc,
 }
 
@@ -91,6 +120,8 @@ texts = (
     )
     | st.sampled_from(["user", "assistant", "system", "active", "ended", "ask", "always", "chat"])
     | st.sampled_from(["approve", "deny", "session", "cancel", "detach", "2.0", "tools/list", PNG])
+    | st.sampled_from(["5/day", "0.5", "1000000/total", "1000001", "5/", "5 /day", "1e3", ".5"])
+    | st.sampled_from(["~usr_1~p1", "~usr_1~any thing", "~~p1", "~usr_1~", "viewer", "owner"])
     | st.sampled_from(["https://a.example/b.png", "ftp://a", "data:,x", "owner-1", "-a", "a b"])
     | lengths.map(lambda length: "a" * length)
     | st.text(max_size=3)
@@ -99,6 +130,7 @@ numbers = (
     st.integers(-3, 60)
     | st.sampled_from([10**9, 10**9 + 1, 10**12, 10**12 + 1, -(10**12), -(10**12) - 1])
     | st.sampled_from([-0.5, 0.5, 1.5, 10.0**9 + 0.5])
+    | st.sampled_from([0.0, 1e-13, 10**6, 10**6 + 1, 10.0**6, 10.0**6 + 0.5])
 )
 lists = st.sampled_from([0, 1, 16, 50, 51, 500, 501]).map(lambda length: ["a"] * length)
 TYPES = ("text", "image_url", "file", "image", "document", "input_audio", "refusal")
@@ -198,6 +230,43 @@ def test_the_generator_finds_bodies_of_both_kinds(name: str) -> None:
 
     look()
     assert seen == {True, False}
+
+
+# --- what is written
+
+KEY = Key("key_1", "k", "cg-1", 0.0, user="usr_1", projects=frozenset({"~usr_2~p"}))
+BUDGET = Budget(A_BUDGET, Decimal(10), Decimal("0.8"), 0.0)
+ENDLESS = Budget(BudgetName("key", "k", "total"), Decimal(1))
+WRITTEN: list[tuple[str, Fields]] = [
+    ("Key", keys.written(KEY)),
+    ("Key", keys.written(replace(KEY, limits=Limits(1, 2, 3, Decimal(5), "day")))),
+    ("Key", keys.written(replace(KEY, limits=Limits(budget=Decimal("2.5")), revoked_at=1.0))),
+    ("User", keys.written_user(User("usr_1", "ada", 0.0))),
+    ("User", keys.written_user(User("usr_1", "ada", 1.0, 2.0, Limits(1, 2, 3)))),
+    ("Budget", budgets.written(BudgetState(BUDGET, "2027-12", Decimal(8)))),
+    ("Budget", budgets.written(BudgetState(ENDLESS, "", Decimal(2), Decimal("0.5")))),
+    ("Member", members.written(Member("usr_1", "editor", 0.0))),
+]
+PROJECT = Project("~ada~p", "ada", "P", 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), WRITTEN, ids=[f"{name}-{at}" for at, (name, _) in enumerate(WRITTEN)]
+)
+def test_what_is_written_fits_its_shape_and_all_of_it_is_told(name: str, body: Fields) -> None:
+    Draft202012Validator(SHAPES[name]).validate(json.loads(json.dumps(body)))
+    shape: Mapping[str, Any] = SHAPES[name]
+    assert body.keys() == shape["properties"].keys()
+
+
+def test_only_a_project_that_is_shared_says_whose_it_is_and_with_which_role() -> None:
+    shape: Mapping[str, Any] = SHAPES["Project"]
+    own = projects.written(PROJECT)
+    shared = projects.written(replace(PROJECT, role="editor"))
+    assert own.keys() == {*shape["required"]}
+    assert shared.keys() == shape["properties"].keys()
+    for body in (own, shared):
+        Draft202012Validator(shape).validate(json.loads(json.dumps(body)))
 
 
 # --- requests for an answer

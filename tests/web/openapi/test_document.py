@@ -43,7 +43,9 @@ def test_every_route_says_what_it_takes_and_gives(route: Route) -> None:
     assert says is not None, "put @Operation(…) above the handler"
     assert words_of(route.handler)[0], "the handler needs a docstring"
     assert {says.takes, says.gives, says.fails_as} - {""} <= SHAPES.keys()
-    assert {*says.query, *says.headers} <= PARAMETERS.keys()
+    assert {*says.path, *says.query, *says.headers} <= PARAMETERS.keys()
+    assert {PARAMETERS[name]["in"] for name in says.path} <= {"path"}
+    assert all(f"{{{PARAMETERS[name]['name']}}}" in route.path for name in says.path)
     assert {PARAMETERS[name]["in"] for name in says.query} <= {"query"}
     assert {PARAMETERS[name]["in"] for name in says.headers} <= {"header"}
     assert {*says.fails} <= MEANING.keys()
