@@ -57,7 +57,9 @@ PARAMETERS: Mapping[str, Shape] = {
     "role": query("role", one_of(messages.ROLES)),
     "after_message": query("after", TEXT, "Only what follows this message: its number or its id."),
     "after_event": query("after", NUMBER_OF_EVENT, "Only what follows this event."),
-    "last_event_id": header("Last-Event-ID", NUMBER_OF_EVENT, "As `after`, and it wins."),
+    "last_event_id": header(
+        "Last-Event-ID", {"anyOf": [NUMBER_OF_EVENT, EMPTY]}, "As `after`, and it wins."
+    ),
     "starting_after": query("starting_after", whole(0, reading.FARTHEST), "With stream=true."),
     "stream": query("stream", TEXT, "true gives the events."),
     "export_format": query("format", one_of(exports.FORMATS)),
