@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
+from claude_gateway.dialects.envelope import envelope
 from claude_gateway.dialects.fields import required
 from claude_gateway.dialects.mcp.messages import Unreadable, read_message
 from claude_gateway.dialects.openai import request as chat
@@ -31,6 +32,7 @@ from claude_gateway.dialects.session_fields import session_fields
 from claude_gateway.dialects.shapes import SHAPES
 from claude_gateway.dialects.tool_fields import asked_tools
 from claude_gateway.errors import InvalidRequest
+from claude_gateway.spending.exceeding import exceeded
 from claude_gateway.types.budgets import Budget, BudgetName, BudgetState
 from claude_gateway.types.keys import Key, User
 from claude_gateway.types.models import ModelInfo
@@ -257,6 +259,15 @@ def test_what_is_written_fits_its_shape_and_all_of_it_is_told(name: str, body: F
     Draft202012Validator(SHAPES[name]).validate(json.loads(json.dumps(body)))
     shape: Mapping[str, Any] = SHAPES[name]
     assert body.keys() == shape["properties"].keys()
+
+
+def test_the_error_of_a_budget_that_is_used_up_says_how_it_stands() -> None:
+    whole = {"$ref": "#/components/schemas/Error", "components": {"schemas": SHAPES}}
+    said = envelope(exceeded(BudgetState(BUDGET, "2027-12", Decimal(8)), Decimal(3)), "req_1")
+    error = json.loads(json.dumps(said))
+    Draft202012Validator(whole).validate(error)
+    del error["error"]["details"]["budget"]["left"]
+    assert not Draft202012Validator(whole).is_valid(error)
 
 
 def test_only_a_project_that_is_shared_says_whose_it_is_and_with_which_role() -> None:

@@ -107,6 +107,25 @@ def test_s3_what_a_caller_needs_is_what_the_guard_wants(route: Route) -> None:
         assert {"401", "403"} <= told["responses"].keys()
 
 
+@pytest.mark.parametrize("route", ROUTES, ids=named)
+def test_answers_of_turns_have_the_warning_of_budgets_and_no_others(route: Route) -> None:
+    told = WHOLE["paths"][route.path][route.method.lower()]["responses"]
+    heads = {name for answer in told.values() for name in answer.get("headers", ())}
+    assert heads == ({"x-budget-warning"} if route.rule.turn else set())
+
+
+def test_a_variable_that_is_one_of_some_words_says_which() -> None:
+    told = WHOLE["paths"]["/v1/admin/budgets/{kind}/{subject}/{period}"]["put"]["parameters"]
+    named_ = [WHOLE["components"]["parameters"][ref.rpartition("/")[2]]
+              for said in told if (ref := said.get("$ref"))]  # fmt: skip
+    words = {said["name"]: said["schema"].get("enum") for said in named_}
+    assert words == {
+        "kind": ["key", "user", "project", "session"],
+        "period": ["day", "month", "total"],
+        "owner": None,
+    }
+
+
 async def show(_request: web.Request) -> web.Response:
     """Show one. It says more in a second sentence."""
     return web.Response()
