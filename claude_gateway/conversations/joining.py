@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from claude_gateway import sse
 from claude_gateway.conversations.history import THOUGHTS, Block, Turn, blocks, plain, sent
@@ -20,11 +19,12 @@ from claude_gateway.dialects.openai.tools import ANYTHING
 from claude_gateway.runs.outcome import text_of
 from claude_gateway.types.models import ModelInfo
 from claude_gateway.types.resources import Message, Session
+from claude_gateway.types.values import replaced, value
 
 LONGEST_TITLE, LONGEST_TITLE_READ = 60, 120  # characters
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Joined:
     """`system` and `messages` are for the request; `session`, `fresh` and `keep` for the store."""
 
@@ -50,9 +50,9 @@ class Joined:
         block: Block = {"type": "text", "text": words}
         last, turn = self.fresh[-1], self.told[-1]
         content = plain([*blocks(parsed(last.content)), block])
-        told = [*self.told[:-1], replace(turn, content=[*turn.content, block])]
-        fresh = [*self.fresh[:-1], replace(last, content=sse.compact(content))]
-        return replace(self, told=told, fresh=fresh)
+        told = [*self.told[:-1], replaced(turn, content=[*turn.content, block])]
+        fresh = [*self.fresh[:-1], replaced(last, content=sse.compact(content))]
+        return replaced(self, told=told, fresh=fresh)
 
 
 def join(  # noqa: PLR0913  # what is stored, what is said, and how they meet
@@ -80,7 +80,7 @@ def join(  # noqa: PLR0913  # what is stored, what is said, and how they meet
     if session.system is not None and (news := _news(system, frozen, opening.update)):
         new.append(Turn("system", news))
     fresh = [_message(turn, new_id()) for turn in new]
-    session = replace(
+    session = replaced(
         session,
         model=model.id,
         updated_at=time.time(),
@@ -108,7 +108,7 @@ def with_tools(joined: Joined, params: Mapping[str, object], past: object) -> Jo
     tools = sse.compact(_bare(params["tools"]))
     if tools == joined.session.tools:
         return joined
-    return replace(joined, session=replace(joined.session, tools=tools))
+    return replaced(joined, session=replaced(joined.session, tools=tools))
 
 
 def _with_system(opening: Opening, system: Sequence[Block]) -> Opening:
@@ -117,7 +117,7 @@ def _with_system(opening: Opening, system: Sequence[Block]) -> Opening:
     if opening.session.system in (None, written):
         return opening
     changed = without_thinking(opening)
-    return replace(changed, session=replace(changed.session, system=written))
+    return replaced(changed, session=replaced(changed.session, system=written))
 
 
 def _title(fresh: Sequence[Message]) -> str:

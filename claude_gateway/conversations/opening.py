@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from claude_gateway.conversations.history import Block, Turn, turns
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import DEFAULT_PROJECT, Message, Project, Session
 from claude_gateway.types.sharing import Who
+from claude_gateway.types.values import replaced, value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opening:
     """`session` is as it is stored, or as it will be; then `new` is true.
 
@@ -42,7 +42,7 @@ def prompt_of(session: Session) -> list[Block]:
 async def opened(store: Store, owner: Who, session_id: str) -> Opening:
     """Look for a session. Raises NotFound where there is none, and then `drafted` says what it will be."""
     session, messages = await store.history(owner, session_id)
-    session = replace(session, status="active")  # whoever goes on with what was ended, wants that
+    session = replaced(session, status="active")  # whoever goes on with what was ended, wants that
     return Opening(session, False, None, messages, turns(messages, session.thinking_after))
 
 
@@ -53,8 +53,8 @@ def without_thinking(opening: Opening, keep: int | None = None) -> Opening:
     """
     last = opening.session.last_number
     left = [m for m in opening.messages if keep is None or m.number <= keep]
-    session = replace(opening.session, thinking_after=last)
-    return replace(opening, session=session, messages=left, told=turns(left, last))
+    session = replaced(opening.session, thinking_after=last)
+    return replaced(opening, session=session, messages=left, told=turns(left, last))
 
 
 def drafted(owner: str, session_id: str, project_id: str | None) -> Opening:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 from claude_gateway.dialects.fields import optional, wrong
 from claude_gateway.types.turns import Disconnect
+from claude_gateway.types.values import value
 
 IfBusy: TypeAlias = Literal["reject", "queue"]
 
@@ -26,7 +26,7 @@ HEADERS: Mapping[str, str] = {
 NAMES = frozenset(HEADERS)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionFields:
     """None where nothing was said; `is_new` is a session whose id was made for this request.
 

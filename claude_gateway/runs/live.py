@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +24,7 @@ from claude_gateway.runs.work import Ending, Keeper, Work, at_rest
 from claude_gateway.types.events import Event, MessageStop
 from claude_gateway.types.runs import Run, cost_of
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
+from claude_gateway.types.values import replaced
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ class LiveRun:
             raise InternalError("A turn waits, and nobody knows for what.")
         events = self._events(self._work.encoder.feed(parked.news))
         asked = {call.id: call for call in (*self.record.approvals, *parked.calls)}
-        record = replace(
+        record = replaced(
             self.record,
             status="awaiting_approval",
             approvals=tuple(asked.values()),
@@ -238,8 +238,8 @@ class LiveRun:
         if trouble is not None:
             self.failure = self.failure or trouble
             events = self._events(work.encoder.fail(trouble, self.record.request_id))
-            end = replace(
-                end, events=events, run=replace(end.run, last_event=self._last_of(events))
+            end = replaced(
+                end, events=events, run=replaced(end.run, last_event=self._last_of(events))
             )
             self._keeper.keep_later(end)
         self.record = end.run

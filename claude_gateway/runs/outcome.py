@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from claude_gateway import sse
@@ -14,6 +13,7 @@ from claude_gateway.types.resources import Message
 from claude_gateway.types.runs import Run, calls_of
 from claude_gateway.types.turns import RunRecord, RunStatus
 from claude_gateway.types.usage import Usage
+from claude_gateway.types.values import replaced
 
 BYTES_A_TOKEN = 4
 
@@ -26,7 +26,7 @@ def final(
     **rest: Any,
 ) -> RunRecord:
     """Return the record of a run that is over; `rest` are more of its fields."""
-    return replace(
+    return replaced(
         record,
         model=run.fallback or record.model,
         status=status,
@@ -80,7 +80,7 @@ def estimated(usage: Usage, message: Mapping[str, object]) -> Usage:
     said = sum(len(sse.compact(block)) for block in (content if isinstance(content, list) else ()))
     if not said:
         return usage
-    return replace(usage, output_tokens=max(usage.output_tokens, -(-said // BYTES_A_TOKEN)))
+    return replaced(usage, output_tokens=max(usage.output_tokens, -(-said // BYTES_A_TOKEN)))
 
 
 def text_of(content: object) -> str:

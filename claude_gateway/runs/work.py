@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol, TypeAlias
 
@@ -18,13 +17,14 @@ from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Events, RunEnd, RunRecord
 from claude_gateway.types.usage import Usage
+from claude_gateway.types.values import value
 
 Ending: TypeAlias = Literal["cancelled", "interrupted"]
 # Writes the answer for a client that does not stream: the message and what it cost.
 Reply: TypeAlias = Callable[[Mapping[str, object], Decimal | None], Awaitable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Work:
     """What there is to do: the model's events, how they are written, the account they are kept in.
 

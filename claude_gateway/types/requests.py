@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from claude_gateway.types.secrets import Secret
+from claude_gateway.types.values import value
 
 
-# Nobody changes one. It is not frozen because it is made for each request: that would cost as much
-# as reading the request does.
-@dataclass(slots=True)
+@value
 class ModelRequest:
     """What a backend is asked to answer.
 
@@ -57,7 +56,7 @@ class ModelRequest:
         return limit if type(limit) is int else 0
 
 
-@dataclass(slots=True)  # not frozen, as ModelRequest
+@value
 class Answer:
     """A whole answer: Anthropic's message as JSON bytes, and the same parsed."""
 

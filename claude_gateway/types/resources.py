@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from claude_gateway.types.approvals import Approval
 from claude_gateway.types.sharing import Role
+from claude_gateway.types.values import value
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ ToolType = Literal["mcp", "native", "custom"]
 ExecutionStatus = Literal["pending", "running", "completed", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Project:
     """A folder of the workspace and the sessions about it; `path` is relative to the workspace.
 
@@ -44,7 +45,7 @@ class Project:
     role: Role | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Session:
     """A conversation.
 
@@ -90,7 +91,7 @@ class Session:
         return self.status == "active"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """One turn, or a part of one, of a session.
 
@@ -109,7 +110,7 @@ class Message:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ToolExecution:
     """One call of a tool that the gateway ran, or saw. `input_params` and `output` are JSON."""
 
@@ -137,7 +138,7 @@ def stopped(execution: ToolExecution) -> ToolExecution:
     return replace(execution, status="failed", error_message=STOPPED, completed_at=now)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Page:
     """A window of a list."""
 
@@ -145,7 +146,7 @@ class Page:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Listing(Generic[T]):
     """What is in the window, and how many there are in all."""
 
@@ -153,7 +154,7 @@ class Listing(Generic[T]):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionFilter:
     """Which sessions; None and "" do not narrow. `query` is words to find in title or messages."""
 
@@ -162,7 +163,7 @@ class SessionFilter:
     query: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tally:
     """Sums over runs: of one model, one day, or all."""
 
@@ -172,7 +173,7 @@ class Tally:
     unpriced_runs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionStats:
     """Figures over everything an owner has. Days are UTC, written YYYY-MM-DD."""
 

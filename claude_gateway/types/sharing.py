@@ -7,8 +7,9 @@ one's own, and an id of one's own never leads to somebody else's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
+
+from claude_gateway.types.values import value
 
 # Each may do what those before it may.
 Role: TypeAlias = Literal["viewer", "editor", "owner"]
@@ -17,7 +18,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 MARK = "~"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Visitor:
     """Somebody (`id`) among the things of `owner`, who may be the same one.
 
@@ -55,7 +56,7 @@ class Visitor:
 Who: TypeAlias = str | Visitor
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Member:
     """Somebody a project is shared with. `user` is the id of a Principal, `since` seconds since 1970."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Literal
 
@@ -11,6 +11,7 @@ from claude_gateway.types.approvals import AskedCall
 from claude_gateway.types.resources import Message, Project, Session
 from claude_gateway.types.sharing import Visitor
 from claude_gateway.types.usage import NOTHING, Usage
+from claude_gateway.types.values import value
 
 RunStatus = Literal[
     "queued", "running", "awaiting_approval", "completed", "failed", "cancelled", "interrupted"
@@ -20,7 +21,7 @@ Disconnect = Literal["cancel", "detach"]
 ENDED: frozenset[RunStatus] = frozenset({"completed", "failed", "cancelled", "interrupted"})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RunRecord:
     """One assistant turn as a store keeps it. Times are seconds since 1970, costs US dollars.
 
@@ -71,7 +72,7 @@ class RunRecord:
         return self.status in ENDED
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Events:
     """Frames of a run, numbered `first` to `last`, one after the other as they were sent.
 
@@ -85,7 +86,7 @@ class Events:
     usage: Usage = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Replay:
     """A request that may be sent again: its `Idempotency-Key`, and a digest of what it asks for.
 
@@ -99,7 +100,7 @@ class Replay:
     created_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TurnStart:
     """All that must be kept before the model is asked, in one transaction.
 
@@ -122,7 +123,7 @@ class TurnStart:
     by: Visitor | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RunEnd:
     """All that must be kept before a client is told that the run is over, in one transaction.
 

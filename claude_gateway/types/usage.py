@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from claude_gateway.types.values import value
 
 
-# Nobody changes one. It is not frozen because each call of a model makes some: that would take five times
-# as long.
-@dataclass(slots=True, unsafe_hash=True)
+@value
 class Usage:
     """Tokens by class, as Anthropic counts: `input_tokens` excludes what came from the cache.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -34,6 +33,7 @@ from claude_gateway.types.requests import ModelRequest
 from claude_gateway.types.resources import Session
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import RunRecord
+from claude_gateway.types.values import replaced
 from claude_gateway.web.gateway import GATEWAY, begin_run
 from claude_gateway.web.lifecycle import notes
 from claude_gateway.web.links import fetch_links
@@ -144,10 +144,10 @@ class KeptTurn(ABC):
         others = stand_ins(self.request, resolved, wanted.of)
         rounds = self._rounds(run, wanted)
         if self.looped is not None and not call.affinity:
-            call = replace(call, affinity=run.id)
+            call = replaced(call, affinity=run.id)
         batches = self.gateway.engine.stream(resolved.backend, call, run, others, rounds)
         session = joined.session if joined is not None else None
-        work = replace(self.work(run, batches, wanted, session), kept=self._kept)
+        work = replaced(self.work(run, batches, wanted, session), kept=self._kept)
         return await begun(self.request, start, work, claim, Asking(resolved.backend, call, others))
 
     def _rounds(self, run: Run, wanted: Wanted) -> Rounds:
@@ -166,7 +166,7 @@ class KeptTurn(ABC):
         opening = await opening_of(self.request, self.about)
         prompt = self._asked.fields.get("system_prompt")
         if isinstance(prompt, str) and prompt.strip() and opening.session.system is None:
-            return replace(opening, session=replace(opening.session, system_prompt=prompt))
+            return replaced(opening, session=replaced(opening.session, system_prompt=prompt))
         return opening
 
     def _joined(self, opening: Opening, resolved: Resolved) -> tuple[Joined, Wanted, ModelRequest]:
@@ -211,5 +211,5 @@ class KeptTurn(ABC):
             return self.translate(model, None)
         joined, talk, past = joins
         system = [dict(block) for block in joined.system]
-        talk = replace(talk, system=system, messages=joined.messages(model))
+        talk = replaced(talk, system=system, messages=joined.messages(model))
         return self.translate(model, Whole(talk, past))

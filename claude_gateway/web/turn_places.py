@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 from aiohttp import web
 
@@ -11,6 +10,7 @@ from claude_gateway.conversations.opening import Opening, drafted, opened
 from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.errors import NotFound
 from claude_gateway.types.sharing import MARK, addressed
+from claude_gateway.types.values import replaced
 from claude_gateway.web.addresses import home_of, not_reached, visitor_of, who_of
 from claude_gateway.web.gateway import GATEWAY
 from claude_gateway.web.keeping import owner_of, store_of
@@ -24,7 +24,7 @@ def named(request: web.Request, about: SessionFields) -> SessionFields:
     if not about.in_session:
         return about
     if about.session_id is not None and (place := addressed(about.session_id)) is not None:
-        return of_owner(request, place[0], replace(about, session_id=place[1], project_id=None))
+        return of_owner(request, place[0], replaced(about, session_id=place[1], project_id=None))
     if about.project_id is not None and (place := addressed(about.project_id)) is not None:
         if about.session_id is not None:
             raise NotFound(
@@ -32,15 +32,15 @@ def named(request: web.Request, about: SessionFields) -> SessionFields:
                 "begin one, and take the id that you are given.",
                 param="session_id",
             )
-        about = of_owner(request, place[0], replace(about, project_id=place[1]))
+        about = of_owner(request, place[0], replaced(about, project_id=place[1]))
     if about.session_id is not None:
         return about
-    return replace(about, session_id=request.app[GATEWAY].ids.session(), is_new=True)
+    return replaced(about, session_id=request.app[GATEWAY].ids.session(), is_new=True)
 
 
 def of_owner(request: web.Request, owner: str, about: SessionFields) -> SessionFields:
     """Return it among the things of this owner."""
-    return replace(about, owner="" if owner == owner_of(request) else owner)
+    return replaced(about, owner="" if owner == owner_of(request) else owner)
 
 
 async def opening_of(request: web.Request, about: SessionFields) -> Opening:
@@ -56,7 +56,7 @@ async def opening_of(request: web.Request, about: SessionFields) -> Opening:
     if project_id.startswith(MARK) or not place.reaches(project_id):
         raise not_reached(request)
     opening = drafted(owner, session_id, project_id)
-    return replace(opening, project=None) if about.owner else opening
+    return replaced(opening, project=None) if about.owner else opening
 
 
 async def check_place(request: web.Request, about: SessionFields) -> None:

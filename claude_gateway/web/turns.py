@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from aiohttp import web
@@ -22,6 +21,7 @@ from claude_gateway.runs.work import Work
 from claude_gateway.types.runs import Run
 from claude_gateway.types.sharing import whose
 from claude_gateway.types.turns import Replay, RunRecord, TurnStart
+from claude_gateway.types.values import replaced, value
 from claude_gateway.web.addresses import who_of
 from claude_gateway.web.gateway import CONTEXT, GATEWAY, PRINCIPAL, REQUEST_ID
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
@@ -33,7 +33,7 @@ from claude_gateway.web.viewing import Fail, ended_elsewhere, forgotten, watched
 TRIES = 3  # when somebody else changes the session in between
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wish:
     """How a turn is to be begun and shown.
 
@@ -82,7 +82,7 @@ async def begun(
     gateway, runs = request.app[GATEWAY], the_runs(request)
     who = who_of(request, start.run.owner)
     if not isinstance(who, str):
-        start = replace(start, by=who)
+        start = replaced(start, by=who)
     if gateway.budgets is not None:
         await gateway.budgets.reserve_first(asking, work.run)
     try:

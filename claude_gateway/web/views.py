@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,11 @@ from claude_gateway.dialects.openai.stream import ChatStream, Extras
 from claude_gateway.dialects.visible import NOBODYS, Owned
 from claude_gateway.loop.telling import usage_of
 from claude_gateway.types.runs import Run, cost_of
+from claude_gateway.types.values import value
 from claude_gateway.web.gateway import Gateway
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class View:
     """All of it, as JSON would have it: it is kept with a run that waits.
 
