@@ -121,7 +121,9 @@ async def most_during(gateway: GatewayProcess, work: Awaitable[object]) -> int:
     return most
 
 
-async def test_s14_memory_returns_after_a_barrage(beset: GatewayProcess) -> None:
+async def test_s14_memory_returns_after_a_barrage(
+    beset: GatewayProcess, upstream: FakeAnthropic
+) -> None:
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2 * IDLE:
         pytest.skip(f"needs ulimit -n {2 * IDLE}")
     for _ in range(50):

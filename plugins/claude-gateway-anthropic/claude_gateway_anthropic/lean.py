@@ -22,6 +22,9 @@ from claude_gateway_anthropic.writing import RequestWriter
 # Seconds for which a quiet connection is kept; the API closes its own after some minutes.
 KEEP = 60.0
 SWEEP = 1.0
+# A connection that rested for so long may be closed by upstream at the moment it is taken. When one that
+# was just used breaks, upstream may have begun to work at the request: it is not sent again unasked.
+STALE = 1.0
 
 
 class LeanReply:
@@ -75,9 +78,10 @@ class LeanTransport:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
         data = self._writer.write(method, path, body, headers)
-        if (kept := self._take()) is not None:
+        kept, rested = self._take()
+        if kept is not None:
             with suppress(_Gone):
-                return await self._ask(kept, data, kept=True)
+                return await self._ask(kept, data, stale=rested >= STALE)
         try:
             exchange = await self._dialer.dial(Exchange)
         except (OSError, TimeoutError) as exc:
@@ -105,16 +109,16 @@ class LeanTransport:
         for exchange in [*self._busy, *(e for _, e in self._idle)]:
             exchange.abort()
 
-    def _take(self) -> Exchange | None:
-        """Take the connection used last; others grow old and are dropped."""
+    def _take(self) -> tuple[Exchange | None, float]:
+        """Take the connection used last, and how long it rested; others grow old and are dropped."""
         while self._idle:
-            _, exchange = self._idle.pop()
+            since, exchange = self._idle.pop()
             if exchange.reusable:
-                return exchange
-        return None
+                return exchange, self._loop.time() - since
+        return None, 0.0
 
-    async def _ask(self, exchange: Exchange, data: bytes, *, kept: bool = False) -> Reply:
-        """Send a request and wait for the head. Raises _Gone when a kept connection was no more."""
+    async def _ask(self, exchange: Exchange, data: bytes, *, stale: bool = False) -> Reply:
+        """Send a request and wait for the head. Raises _Gone when a stale connection was no more."""
         self._busy.add(exchange)
         try:
             exchange.begin(data)
@@ -125,7 +129,7 @@ class LeanTransport:
             exchange.abort()
             if not isinstance(exc, OSError | TimeoutError):
                 raise
-            if kept and not exchange.heard and not isinstance(exc, TimeoutError):
+            if stale and not exchange.heard and not isinstance(exc, TimeoutError):
                 raise _Gone from None
             raise unreachable(exc) from exc
         return LeanReply(self, exchange)

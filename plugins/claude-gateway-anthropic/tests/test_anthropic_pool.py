@@ -245,8 +245,9 @@ async def test_a_slow_reader_makes_upstream_wait(origin: Origin, connected: Open
 @pytest.mark.parametrize("kind", ["lean"])
 @pytest.mark.parametrize("end", ["reset", "close"])
 async def test_a_connection_that_upstream_closes_as_it_is_taken_is_replaced(
-    origin: Origin, connected: Open, end: str
+    origin: Origin, connected: Open, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("claude_gateway_anthropic.lean.STALE", -1)  # it rested long enough
     origin.script(OK)
     origin.script(end)
     origin.script(OK)
@@ -257,9 +258,23 @@ async def test_a_connection_that_upstream_closes_as_it_is_taken_is_replaced(
 
 
 @pytest.mark.parametrize("kind", ["lean"])
-async def test_a_request_is_never_sent_a_third_time_however_many_connections_are_kept(
+async def test_one_that_breaks_though_it_was_just_used_may_have_brought_the_request(
     origin: Origin, connected: Open
 ) -> None:
+    origin.script(OK)
+    origin.script("close")
+    async with connected() as transport:
+        assert await ask(transport) == b"hello"
+        with pytest.raises(UpstreamError):
+            await ask(transport)
+    assert len(origin.requests) == 2
+
+
+@pytest.mark.parametrize("kind", ["lean"])
+async def test_a_request_is_never_sent_a_third_time_however_many_connections_are_kept(
+    origin: Origin, connected: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claude_gateway_anthropic.lean.STALE", -1)
     together = asyncio.Event()
     for _ in range(5):
         origin.script(BEGUN, together, END)
