@@ -84,7 +84,7 @@ LET_GO = "DELETE FROM reservations WHERE id = ?"
 ABANDONED = """
 SELECT r.id, CASE WHEN l.run IS NULL THEN 0
     WHEN l.cost IS NULL THEN max(r.dollars) ELSE max(l.cost - r.before, 0) END
-FROM reservations r LEFT JOIN runs w ON w.id = r.run AND r.owner IN (w.owner, w.caller)
+FROM reservations r LEFT JOIN runs w ON w.id = r.run AND (w.owner = r.owner OR w.caller = r.owner)
 LEFT JOIN ledger l ON l.run = w.ref
 WHERE r.instance = ? GROUP BY r.id
 """

@@ -20,10 +20,11 @@ from claude_gateway_sqlite.troubles import at_the_start, code_of
 
 Synchronous: TypeAlias = Literal["answers", "full", "normal"]
 
+NOT_YET = "PRAGMA synchronous = NORMAL"
 SYNCHRONOUS: dict[Synchronous, str] = {
     "answers": "PRAGMA synchronous = FULL",
     "full": "PRAGMA synchronous = FULL",
-    "normal": "PRAGMA synchronous = NORMAL",
+    "normal": NOT_YET,
 }
 VERSION = "PRAGMA user_version"
 AGAIN = 0.02  # seconds
@@ -82,7 +83,7 @@ async def migrate(file: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
         if before != len(migrations):
             await _log_ahead(db)
             # Whatever a crash undoes is a whole step, and is taken again: none waits for the disk.
-            await db.execute(SYNCHRONOUS["normal"])
+            await db.execute(NOT_YET)
         if 0 < before < len(migrations):
             await copy_before(file, len(migrations))
         while await _step(db, file, migrations):

@@ -175,7 +175,7 @@ async def test_a_database_that_is_damaged_while_it_is_used_says_what_to_do(
 ) -> None:
     async with open_store(tmp_path) as store:
         for number in range(300):
-            await store.create_session(session(str(number), title="t" * 500))
+            await store.create_session(session(str(number), title="t" * 5000))
     damage = (
         "import sys; file = open(sys.argv[1], 'r+b'); size = file.seek(0, 2);"
         "file.seek(size // 2); file.write(b'\\xaa' * (size - size // 2))"
