@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 
 @asynccontextmanager
@@ -18,6 +19,18 @@ async def repeated(act: Callable[[], Awaitable[None]], every: float) -> AsyncGen
         leaving.set()
         await task
         await act()
+
+
+@asynccontextmanager
+async def alongside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Do something that has no end of its own, until left."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def _act_until(

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Any
 from claude_gateway.context import spending
 from claude_gateway.errors import GatewayError, NotFound, RateLimited
 from claude_gateway.ids import Ids
+from claude_gateway.repeating import alongside
 from claude_gateway.runs.claims import Claim, Claims
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.runs.recovery import cut
@@ -111,16 +112,9 @@ class Runs:
         """What there is to wait for until every run is over."""
         return [live.task for live in self.all if live.task is not None and not live.parked]
 
-    @asynccontextmanager
-    async def keeping(self) -> AsyncGenerator[None]:
+    def keeping(self) -> AbstractAsyncContextManager[None]:
         """Store the logs of live runs again and again, until left."""
-        task = asyncio.create_task(self._keep_flushing())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        return alongside(self._keep_flushing())
 
     async def stop_all(self, patience: float, why: Ending = "interrupted") -> None:
         """End every run, and wait up to `patience` seconds until their ends are stored.

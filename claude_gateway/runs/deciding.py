@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -22,6 +22,7 @@ from claude_gateway.errors import (
     NotFound,
     Unavailable,
 )
+from claude_gateway.repeating import alongside
 from claude_gateway.runs import Runs
 from claude_gateway.runs.gathering import Gathering
 from claude_gateway.runs.live import LiveRun
@@ -84,16 +85,9 @@ class Deciding:
                 async with live.deciding:
                     await self._look_again(live, now)
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncGenerator[None]:
+    def watching(self) -> AbstractAsyncContextManager[None]:
         """Let time run out for those that wait, until left."""
-        task = asyncio.create_task(self._keep_watching())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        return alongside(self._keep_watching())
 
     async def _keep_watching(self) -> None:
         while True:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from itertools import count
 from math import inf
@@ -19,6 +19,7 @@ from math import inf
 from claude_gateway.budget_stores import KeepsBudgets
 from claude_gateway.engine.calls import Asking
 from claude_gateway.errors import GatewayError
+from claude_gateway.repeating import repeated
 from claude_gateway.spending.bounds import Bounds
 from claude_gateway.spending.exceeding import exceeded, subjects_of, warning
 from claude_gateway.spending.holding import Holding
@@ -133,17 +134,9 @@ class Budgets:
                 highest[name.kind] = max(share, highest.get(name.kind, 0.0))
         return highest
 
-    @asynccontextmanager
-    async def keeping(self) -> AsyncGenerator[None]:
+    def keeping(self) -> AbstractAsyncContextManager[None]:
         """Count again and again what could not be counted, until left, and once more then."""
-        task = asyncio.create_task(self._keep_settling())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self.flush()
+        return repeated(self.flush, AGAIN)
 
     def _concerns(self, run: Run) -> bool:
         return any(subject in self._known for subject in subjects_of(spender(run)))
@@ -189,12 +182,6 @@ class Budgets:
         self._late.append((id_, dollars))
         why = exc.code if isinstance(exc, GatewayError) else type(exc).__name__
         log.warning("what a call cost could not be counted yet", extra={"error": why})
-
-    async def _keep_settling(self) -> None:
-        while True:
-            await asyncio.sleep(AGAIN)
-            if self._late:
-                await asyncio.shield(self.flush())
 
 
 def spender(run: Run) -> Spender:

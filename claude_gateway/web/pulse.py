@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Protocol
+
+from claude_gateway.repeating import alongside
 
 
 class Beating(Protocol):
@@ -48,13 +50,10 @@ class Pulse:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Beat until left."""
-        task = asyncio.create_task(self._run())
         try:
-            yield
+            async with alongside(self._run()):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             for beat in self._beats:
                 beat.cancel()
 

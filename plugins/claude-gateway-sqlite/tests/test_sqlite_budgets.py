@@ -14,7 +14,7 @@ from claude_gateway_sqlite.schema import MIGRATIONS
 from claude_gateway_sqlite.store import open_store
 
 from claude_gateway import Limits, Reservation
-from claude_gateway.testing.stores.budgets import CENT, NOW, OF_ADA, TEN, asking, budget
+from claude_gateway.testing.stores.money import CENT, NOW, OF_ADA, TEN, asking, budget
 from claude_gateway.testing.stores.samples import ADA, ended, starting
 from claude_gateway.types.budgets import BudgetName, Spender
 
