@@ -21,7 +21,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import load_all_checks
 
-from claude_gateway.testing import GatewayProcess
+from claude_gateway.testing import FakeAnthropic, GatewayProcess
 from claude_gateway.web.app import ROUTES, Route
 from tests.wire.conftest import UPSTREAM_KEY, Caller
 from tests.wire.hostile import LONG, much
@@ -99,8 +99,9 @@ async def described(gateway: GatewayProcess, key: str) -> Served:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def live(env: dict[str, str]) -> AsyncGenerator[Served]:
+async def live(env: dict[str, str], fake: FakeAnthropic) -> AsyncGenerator[Served]:
     """A gateway with an upstream, that wants a key; the key is the owner's, who may do everything."""
+    fake.reset()  # what other tests had it say
     strict = {"GATEWAY_AUTH": "required", "GATEWAY_WRONG_KEYS": "0"}
     async with GatewayProcess(env | strict) as gateway:
         yield await described(gateway, UPSTREAM_KEY)
