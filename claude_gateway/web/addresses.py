@@ -59,6 +59,15 @@ def not_reached(request: web.Request) -> Forbidden:
     )
 
 
+def check_whole(request: web.Request) -> None:
+    """Refuse a key that reaches some projects only what is everybody's. Raises Forbidden."""
+    if request[PRINCIPAL].projects is not None:
+        raise Forbidden(
+            "This API key reaches some projects only; what concerns everybody needs one that reaches all.",
+            code="project_not_allowed",
+        )
+
+
 def seen_session(request: web.Request, session: Session) -> Session:
     """Return a session as the caller calls it."""
     if session.owner == request[PRINCIPAL].id:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
-from claude_gateway.access.granting import check_grant
+from claude_gateway.access.granting import check_grant, check_limits
 from claude_gateway.access.keyring import Keyring
 from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.resources import keys
 from claude_gateway.dialects.resources.reading import page
 from claude_gateway.dialects.resources.writing import listed
-from claude_gateway.errors import Unavailable
+from claude_gateway.errors import Forbidden, Unavailable
 from claude_gateway.types.keys import OWNER_USER, Key
 from claude_gateway.types.resources import Listing
 from claude_gateway.types.secrets import Secret
+from claude_gateway.web.addresses import check_whole
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import optional_body
@@ -25,6 +28,9 @@ from claude_gateway.web.replies import json_reply
 async def create_key(request: web.Request) -> web.StreamResponse:
     """Make a key, which may do no more than the one that makes it."""
     wanted = keys.read(parse_object(await read_json_body(request)))
+    if wanted.user is not None:
+        wanted = replace(wanted, user=(await _keyring(request).user(wanted.user)).id)
+    await _check_money(request)
     check_grant(request[PRINCIPAL], wanted)
     made = await _keyring(request).issue(wanted)
     _changed(request)
@@ -52,6 +58,7 @@ async def change_key(request: web.Request) -> web.StreamResponse:
     fields = parse_object(await read_json_body(request))
     key = await _key(request)
     changes = keys.read_changes(fields, key.limits)
+    await _check_money(request)
     check_grant(request[PRINCIPAL], key, changes)
     if changes:
         key = await _keyring(request).store.update_key(key.id, changes)
@@ -65,6 +72,8 @@ async def rotate_key(request: web.Request) -> web.StreamResponse:
     body = await optional_body(request)
     grace = keys.read_grace(parse_object(body) if body else {})
     key = await _key(request)
+    if key.id != request[PRINCIPAL].key_id:
+        await _check_money(request)
     check_grant(request[PRINCIPAL], key)
     rotated = await _keyring(request).rotate(key.id, grace)
     _changed(request)
@@ -82,6 +91,7 @@ async def revoke_key(request: web.Request) -> web.StreamResponse:
 @Operation(takes="NewUser", gives="User", status=201, fails=KEPT)
 async def create_user(request: web.Request) -> web.StreamResponse:
     """Make a user, perhaps with limits of their own."""
+    check_whole(request)
     fields = parse_object(await read_json_body(request))
     name, limits = keys.read_user(fields), keys.read_user_limits(fields)
     return json_reply(keys.written_user(await _keyring(request).add_user(name, limits)), 201)
@@ -107,16 +117,28 @@ async def get_user(request: web.Request) -> web.StreamResponse:
 @Operation(takes="UserChanges", gives="User", fails=KEPT)
 async def change_user(request: web.Request) -> web.StreamResponse:
     """Disable a user, who keeps everything, or enable one again; say how much they may use."""
+    check_whole(request)
     fields = parse_object(await read_json_body(request))
     disabled = keys.read_disabled(fields)
     keyring, user = _keyring(request), await _keyring(request).user(request.match_info["id"])
     limits = keys.read_user_limits(fields, user.limits)
     if limits != user.limits:
+        check_limits(request[PRINCIPAL], user)
         user = await keyring.limit(user.id, limits)
     if disabled is not None:
         user = await keyring.disable(user.id, disabled=disabled)
     _changed(request)
     return json_reply(keys.written_user(user))
+
+
+async def _check_money(request: web.Request) -> None:
+    """Let nobody whose money is limited come by another key: each would have as much again."""
+    budgets = request.app[GATEWAY].budgets
+    if budgets is not None and await budgets.limits(request[PRINCIPAL]):
+        raise Forbidden(
+            "Your own key, or its user, has a budget, so it cannot make or change keys.",
+            code="grant_exceeded",
+        )
 
 
 def _keyring(request: web.Request) -> Keyring:

@@ -13,6 +13,7 @@ from claude_gateway.errors import Forbidden, Unavailable
 from claude_gateway.spending.budgets import Budgets
 from claude_gateway.spending.subjects import Subjects
 from claude_gateway.types.budgets import BudgetName
+from claude_gateway.web.addresses import check_whole
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import owner_of, store_of
@@ -32,12 +33,14 @@ async def own_budgets(request: web.Request) -> web.StreamResponse:
 @Operation(gives="Budgets", query=("limit", "offset"))
 async def list_budgets(request: web.Request) -> web.StreamResponse:
     """List everybody's budgets."""
+    check_whole(request)
     return await _listed(request, None)
 
 
 @Operation(gives="Budget", path=OF_ONE, query=OWNER, fails=(CONFLICT,))
 async def get_budget(request: web.Request) -> web.StreamResponse:
     """Tell how a budget stands."""
+    check_whole(request)
     kept = await _flushed(request)
     name = await Subjects(store_of(request)).known(_name(request))
     return json_reply(budgets.written(await kept.store.get_budget(name, time.time())))
@@ -84,6 +87,7 @@ def _name(request: web.Request) -> BudgetName:
 
 async def _check_grant(request: web.Request, kept: Budgets) -> None:
     """Let nobody who is limited decide about limits. Raises Forbidden."""
+    check_whole(request)
     who = request[PRINCIPAL]
     if await kept.limits(who):
         raise Forbidden(

@@ -19,9 +19,9 @@ from claude_gateway.types.principals import UNLIMITED, Limits, Principal
 
 log = logging.getLogger(__name__)
 
-PATIENCE = (
-    1.0  # seconds for an answer: to count in another place is better than to have somebody wait
-)
+# Seconds for an answer: to count in another place is better than to have somebody wait. A worker that has never
+# been there is starting, and waited for.
+PATIENCE, AT_THE_START, TRY_EVERY = 1.0, 20.0, 0.05
 RECENT = 1024  # requests that can still be withdrawn; that happens at once, or not at all
 
 
@@ -33,6 +33,7 @@ class Link:
         self._numbers = count()
         self._waiting: dict[int, asyncio.Future[dict[str, Any] | None]] = {}
         self._opening = asyncio.Lock()
+        self._was_there = False
         self._writer: StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -43,7 +44,7 @@ class Link:
         self._waiting[number] = answer
         limits, of_user = _figures(who.limits), _figures(who.user_limits)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE if self._was_there else AT_THE_START):
                 async with self._opening:
                     writer = self._writer or await self._open()
                 _say(
@@ -74,10 +75,20 @@ class Link:
         self._nobody_answers()
 
     async def _open(self) -> StreamWriter:
-        reader, writer = await asyncio.open_unix_connection(self._address)
+        reader, writer = await self._reached()
+        self._was_there = True
         self._writer = writer
         self._reading = asyncio.create_task(self._read(reader, writer))
         return writer
+
+    async def _reached(self) -> tuple[StreamReader, StreamWriter]:
+        while True:
+            try:
+                return await asyncio.open_unix_connection(self._address)
+            except (FileNotFoundError, ConnectionRefusedError):
+                if self._was_there:
+                    raise
+            await asyncio.sleep(TRY_EVERY)
 
     async def _read(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:

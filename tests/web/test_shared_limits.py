@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from claude_gateway.access.limiter import Admission, LocalLimiter
@@ -144,8 +145,9 @@ async def test_the_turns_of_a_worker_that_dies_are_over(tmp_path: Path) -> None:
 
 
 async def test_each_counts_by_itself_until_the_one_that_counts_is_there_again(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(limit_links, "AT_THE_START", 0.2)
     who = caller(Limits(rpm=2))
     other = SharedLimiter(LocalLimiter(), Homes(1, tmp_path))
     async with other.shared():
@@ -159,6 +161,20 @@ async def test_each_counts_by_itself_until_the_one_that_counts_is_there_again(
             assert await code(other, who) == "rate_limit_exceeded"
         while (await other.admit(who)).refusal is None:  # as it had counted before
             await asyncio.sleep(0)
+
+
+async def test_one_that_is_starting_is_waited_for(tmp_path: Path) -> None:
+    who = caller(Limits(rpm=5))
+    first = SharedLimiter(LocalLimiter(), Homes(1, tmp_path))
+    async with first.shared():
+        asked = [asyncio.ensure_future(first.admit(who)) for _ in range(10)]
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in asked)
+        home = SharedLimiter(LocalLimiter(), Homes(0, tmp_path))
+        async with home.shared():
+            answers = await asyncio.gather(*asked)
+            assert sum(answer.refusal is None for answer in answers) == 5
+            assert await code(home, who) == "rate_limit_exceeded"
 
 
 async def test_what_can_be_withdrawn_is_no_more_than_the_latest(tmp_path: Path) -> None:

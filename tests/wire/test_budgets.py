@@ -494,3 +494,32 @@ async def test_t30_workers_that_die_leave_nothing_reserved() -> None:
             async with asyncio.timeout(20):
                 while (await stands(gateway, f"key/{key}"))["reserved"]:
                     await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("whose", ["the key's", "its user's"])
+async def test_s3_whose_money_is_limited_comes_by_no_other_key(
+    paying: GatewayProcess, whose: str
+) -> None:
+    name = whose.replace(" ", "-").replace("'", "")
+    await own(paying, "POST", "/v1/admin/users", {"name": name})
+    fields: dict[str, object] = {"user": name, "scopes": ["admin", "chat"]}
+    caller, id_ = await with_key(
+        paying, **fields, **({"budget": 1} if whose == "the key's" else {})
+    )
+    if whose != "the key's":
+        await own(paying, "PUT", f"{BUDGETS}/user/{name}/day", {"limit": 1})
+    other, other_id = await with_key(paying, scopes=["chat"])
+    keys = "/v1/admin/keys"
+    for method, path, body in (
+        ("POST", keys, {"name": "escape", "scopes": ["chat"]}),
+        ("POST", keys, {"name": "again", "scopes": ["chat"], "budget": 1}),
+        ("PATCH", f"{keys}/{id_}", {"budget": 500}),
+        ("PATCH", f"{keys}/{id_}", {"budget": None}),
+        ("PATCH", f"{keys}/{other_id}", {"name": "mine"}),
+        ("POST", f"{keys}/{other_id}/rotate", {}),
+    ):
+        answer = await caller.ask(method, path, body)
+        assert (answer.status, answer.json["error"]["code"]) == (403, "grant_exceeded"), path
+    assert (await other.ask("GET", "/v1/models")).status in (200, 403)
+    rotated = await caller.ask("POST", f"{keys}/{id_}/rotate", {"grace": "60s"})
+    assert rotated.status == 200, rotated.body
