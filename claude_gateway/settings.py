@@ -169,7 +169,11 @@ def workers(raw: str) -> int:
     """A number of processes; 0 and `auto` are as many as there are processors for this one."""
     if raw.strip().lower() in ("auto", "0"):
         return min(_processors(), MOST_WORKERS)
-    return whole(1, MOST_WORKERS)(raw)
+    try:
+        return whole(1, MOST_WORKERS)(raw)
+    except ValueError:
+        wanted = f"wants a whole number from 0 to {MOST_WORKERS}, or auto"
+        raise ValueError(f"{wanted}, not {raw!r}") from None
 
 
 def _processors() -> int:
