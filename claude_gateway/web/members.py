@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiohttp import web
 
 from claude_gateway.access.keyring import Keyring
 from claude_gateway.dialects.fields import parse_object
 from claude_gateway.dialects.resources import members
-from claude_gateway.errors import Unavailable
+from claude_gateway.errors import NotFound, Unavailable
 from claude_gateway.types.sharing import whose
 from claude_gateway.web.addresses import place_of
 from claude_gateway.web.bodies import read_json_body
 from claude_gateway.web.gateway import GATEWAY
-from claude_gateway.web.keeping import gone, project_of, store_of
+from claude_gateway.web.keeping import gone, owner_of, project_of, store_of
 from claude_gateway.web.operation import KEPT, Operation
 from claude_gateway.web.replies import json_reply
 
@@ -44,11 +46,22 @@ async def remove_member(request: web.Request) -> web.StreamResponse:
     known = {one.user for one in await store_of(request).list_members(who, id_)}
     if name in known:
         user = name
+    elif await _is_caller(request, name):
+        user = owner_of(request)
     else:
         await project_of(request, request.match_info["id"], "owner")
         user = await _user(request, name)
     await store_of(request).remove_member(who, id_, user)
     return gone(request, user)
+
+
+async def _is_caller(request: web.Request, name: str) -> bool:
+    """Whether that is what whoever asks is called, of whom no role is needed."""
+    if request.app[GATEWAY].keys is None:
+        return False
+    with suppress(NotFound):
+        return await _user(request, name) == owner_of(request)
+    return False
 
 
 async def _user(request: web.Request, name: str) -> str:

@@ -642,6 +642,22 @@ async def test_s9_members_are_users_that_there_are(house: House) -> None:
             refused(await house.bob.ask(method, place, {"role": "viewer"}), 403, "role_too_low")
 
 
+async def test_s8_a_member_leaves_by_name_or_by_id_and_takes_nobody_else_along(
+    house: House,
+) -> None:
+    shared = await house.shared()
+    await shared.admit("eve", "viewer")
+    place = f"/v1/projects/{shared.for_guests.project}"
+    for called in ("bob", house.ids["bob"]):
+        await shared.admit("bob", "viewer")
+        refused(await house.bob.ask("DELETE", f"{place}/members/eve"), 403, "role_too_low")
+        assert (await house.bob.ask("DELETE", f"{place}/members/{called}")).status == 204
+        refused(await house.bob.ask("GET", place), 404)
+        refused(await house.bob.ask("DELETE", f"{place}/members/{called}"), 404)
+    left = await shared.ada.get(f"/v1/projects/{shared.project['id']}/members")
+    assert [one["user"] for one in left["members"]] == [house.ids["eve"]]
+
+
 async def test_a_budget_of_a_shared_project_holds_for_whoever_asks_in_it(house: House) -> None:
     shared = await house.shared()
     await shared.admit(house.ids["bob"], "editor")
