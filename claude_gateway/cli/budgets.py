@@ -28,7 +28,8 @@ from claude_gateway.types.resources import Listing, Page
 
 T = TypeVar("T")
 
-HEADS = ("kind", "id", "period", "limit", "soft", "spent", "reserved", "left", "used", "resets_at")
+FIGURES = ("limit", "soft", "spent", "reserved", "left", "used", "resets_at")
+HEADS = ("kind", "id", "owner", "period", *FIGURES)
 WIDTH = 10  # of a bar
 
 

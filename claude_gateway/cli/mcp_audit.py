@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from claude_gateway.access.owners import owner_named
 from claude_gateway.cli.stored import table, with_store
 from claude_gateway.dialects.resources import audit
 from claude_gateway.errors import InvalidRequest
@@ -20,7 +21,7 @@ HEADS = ("at", "principal", "server", "tool", "outcome", "duration_ms", "session
 
 
 @click.command("audit")
-@click.option("--owner", help="Only calls of one caller, by id.")
+@click.option("--owner", help="Only calls of one caller: a user, by id or name.")
 @click.option("--session", "session_id", default="", help="Only calls in one session.")
 @click.option("--server", default="", help="Only calls of one server's tools.")
 @click.option("--tool", default="", help="Only calls of one tool.")
@@ -43,7 +44,8 @@ def show_audit(
         return
 
     async def newest(store: Store, _settings: Settings) -> list[AuditEntry]:
-        return list((await store.list_audit(owner, Page(limit), wanted)).items)
+        who = await _caller(store, owner)
+        return list((await store.list_audit(who, Page(limit), wanted)).items)
 
     rows = [audit.written(entry) for entry in with_store(newest)]
     click.echo(table(HEADS, [[row[head] for head in HEADS] for row in rows]))
@@ -51,11 +53,16 @@ def show_audit(
 
 def _export(owner: str | None, only: AuditFilter, form: str, output: Path | None) -> None:
     async def write(store: Store, _settings: Settings) -> None:
+        who = await _caller(store, owner)
         with nullcontext(sys.stdout.buffer) if output is None else output.open("wb") as file:
-            async for piece in audit.exported(store, owner, only, form):
+            async for piece in audit.exported(store, who, only, form):
                 file.write(piece)
 
     try:
         with_store(write)
     except OSError as exc:
         raise click.ClickException(f"{output} cannot be written: {exc.strerror}") from exc
+
+
+async def _caller(store: Store, owner: str | None) -> str | None:
+    return None if owner is None else await owner_named(store, owner)

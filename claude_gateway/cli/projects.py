@@ -7,6 +7,7 @@ import time
 import click
 
 from claude_gateway.access.keyring import Keyring
+from claude_gateway.access.owners import owner_named
 from claude_gateway.cli.stored import (
     everything,
     json_option,
@@ -14,6 +15,7 @@ from claude_gateway.cli.stored import (
     show_json,
     shown,
     table,
+    with_owned,
     with_store,
 )
 from claude_gateway.defaults.settings import WORKSPACE_DIR
@@ -39,10 +41,10 @@ def projects() -> None:
 def list_projects(*, owner: str, as_json: bool) -> None:
     """List projects, the newest change first."""
 
-    async def read_all(store: Store, _settings: Settings) -> list[Project]:
-        return await everything(lambda page: store.list_projects(owner, page))
+    async def read_all(store: Store, who: str) -> list[Project]:
+        return await everything(lambda page: store.list_projects(who, page))
 
-    rows = [written(project) for project in with_store(read_all)]
+    rows = [written(project) for project in with_owned(owner, read_all)]
     if as_json:
         show_json(rows)
         return
@@ -56,7 +58,7 @@ def list_projects(*, owner: str, as_json: bool) -> None:
 @json_option
 def show_project(*, project_id: str, owner: str, as_json: bool) -> None:
     """Show one project."""
-    project = with_store(lambda store, _: store.get_project(owner, project_id))
+    project = with_owned(owner, lambda store, who: store.get_project(who, project_id))
     _show(project, as_json=as_json)
 
 
@@ -71,9 +73,9 @@ def create_project(*, name: str, description: str, path: str, owner: str, as_jso
 
     async def create(store: Store, settings: Settings) -> Project:
         asked = read({"name": name, "description": description, "path": path})
-        now = time.time()
+        now, who = time.time(), await owner_named(store, owner)
         place = _placed(settings, asked.path)
-        project = Project(Ids().project(), owner, asked.name, now, now, asked.description, place)
+        project = Project(Ids().project(), who, asked.name, now, now, asked.description, place)
         return await store.create_project(project)
 
     _show(with_store(create), as_json=as_json)
@@ -89,7 +91,7 @@ def delete_project(*, project_id: str, yes: bool, owner: str) -> None:
         raise click.ClickException("the default project cannot be deleted")
     if not yes:
         click.confirm(f"Forget the project {shown(project_id)}?", abort=True)
-    with_store(lambda store, _: store.delete_project(owner, project_id))
+    with_owned(owner, lambda store, who: store.delete_project(who, project_id))
     click.echo(f"Deleted {shown(project_id)}.")
 
 
@@ -102,10 +104,10 @@ def delete_project(*, project_id: str, yes: bool, owner: str) -> None:
 def share_project(*, project_id: str, user: str, role: Role, owner: str, as_json: bool) -> None:
     """Let a user, by id or name, see a project or change what is in it; or give them another role."""
 
-    async def share(store: Store, _settings: Settings) -> Member:
-        return await store.set_member(owner, project_id, await _user(store, user), role)
+    async def share(store: Store, who: str) -> Member:
+        return await store.set_member(who, project_id, await _user(store, user), role)
 
-    member = members.written(with_store(share))
+    member = members.written(with_owned(owner, share))
     if as_json:
         show_json(member)
         return
@@ -119,12 +121,12 @@ def share_project(*, project_id: str, user: str, role: Role, owner: str, as_json
 def unshare_project(*, project_id: str, user: str, owner: str) -> None:
     """Let a user in no more. What they have made in the project stays there."""
 
-    async def unshare(store: Store, _settings: Settings) -> None:
-        known = {member.user for member in await store.list_members(owner, project_id)}
+    async def unshare(store: Store, who: str) -> None:
+        known = {member.user for member in await store.list_members(who, project_id)}
         name = user if user in known else await _user(store, user)
-        await store.remove_member(owner, project_id, name)
+        await store.remove_member(who, project_id, name)
 
-    with_store(unshare)
+    with_owned(owner, unshare)
     click.echo(f"{shown(user)} is let into {shown(project_id)} no more.")
 
 
@@ -134,7 +136,7 @@ def unshare_project(*, project_id: str, user: str, owner: str) -> None:
 @json_option
 def list_members(*, project_id: str, owner: str, as_json: bool) -> None:
     """List the users with whom a project is shared."""
-    found = with_store(lambda store, _: store.list_members(owner, project_id))
+    found = with_owned(owner, lambda store, who: store.list_members(who, project_id))
     rows = [members.written(member) for member in found]
     if as_json:
         show_json(rows)

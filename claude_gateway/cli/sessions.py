@@ -14,6 +14,7 @@ from claude_gateway.cli.stored import (
     show_json,
     shown,
     table,
+    with_owned,
     with_store,
 )
 from claude_gateway.dialects.resources import exports, spans
@@ -48,10 +49,10 @@ def list_sessions(*, project: str | None, query: str, owner: str, as_json: bool)
     """List sessions, the newest change first."""
     only = SessionFilter(project_id=project, query=query)
 
-    async def read_all(store: Store, _settings: Settings) -> list[Session]:
-        return await everything(lambda page: store.list_sessions(owner, page, only))
+    async def read_all(store: Store, who: str) -> list[Session]:
+        return await everything(lambda page: store.list_sessions(who, page, only))
 
-    rows = [written(session) for session in with_store(read_all)]
+    rows = [written(session) for session in with_owned(owner, read_all)]
     if as_json:
         show_json(rows)
         return
@@ -65,7 +66,7 @@ def list_sessions(*, project: str | None, query: str, owner: str, as_json: bool)
 @json_option
 def show_session(*, session_id: str, owner: str, as_json: bool) -> None:
     """Show one session."""
-    fields = written(with_store(lambda store, _: store.get_session(owner, session_id)))
+    fields = written(with_owned(owner, lambda store, who: store.get_session(who, session_id)))
     if as_json:
         show_json(fields)
         return
@@ -80,7 +81,7 @@ def show_session(*, session_id: str, owner: str, as_json: bool) -> None:
 @owner_option
 def export_session(*, session_id: str, form: str, output: Path | None, owner: str) -> None:
     """Write a whole session to a file, or to standard output."""
-    record = with_store(lambda store, _: exports.record(store, owner, session_id))
+    record = with_owned(owner, lambda store, who: exports.record(store, who, session_id))
     body = exports.export(record, form)
     if output is None:
         click.echo(body, nl=not body.endswith(b"\n"))
@@ -102,14 +103,14 @@ def prune_sessions(*, older_than: int, dry_run: bool, yes: bool, owner: str) -> 
     """Delete sessions that nothing has changed for a while. Figures of use stay."""
     before = time.time() - older_than
 
-    async def find(store: Store, _settings: Settings) -> list[Session]:
-        all_ = await everything(lambda page: store.list_sessions(owner, page, EVERY))
+    async def find(store: Store, who: str) -> list[Session]:
+        all_ = await everything(lambda page: store.list_sessions(who, page, EVERY))
         return [session for session in all_ if session.updated_at < before]
 
     async def delete(store: Store, _settings: Settings) -> int:
         return sum([await pruned(store, session, before) for session in old])
 
-    old = with_store(find)
+    old = with_owned(owner, find)
     for session in old:
         click.echo(f"{shown(session.id)}  {shown(session.title)}")
     if dry_run or not old:

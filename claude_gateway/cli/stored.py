@@ -14,6 +14,7 @@ from typing import TypeVar
 import click
 
 from claude_gateway.access.keyring import everything
+from claude_gateway.access.owners import owner_named
 from claude_gateway.cli.serve import writable
 from claude_gateway.cli.start import prepare
 from claude_gateway.defaults import settings as names
@@ -23,14 +24,25 @@ from claude_gateway.settings import Settings
 from claude_gateway.stores import Store
 from claude_gateway.types.principals import OWNER_ID
 
-__all__ = ["everything", "json_option", "owner_option", "show_json", "shown", "table", "with_store"]
+__all__ = [
+    "everything",
+    "json_option",
+    "owner_option",
+    "show_json",
+    "shown",
+    "table",
+    "with_owned",
+    "with_store",
+]
 
 T = TypeVar("T")
 
 WIDEST = 40
 NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what moves a terminal
 
-owner_option = click.option("--owner", default=OWNER_ID, show_default=True, help="Whose they are.")
+owner_option = click.option(
+    "--owner", default=OWNER_ID, show_default=True, help="Whose they are: a user, by id or name."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
@@ -49,6 +61,15 @@ def with_store(work: Callable[[Store, Settings], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except GatewayError as exc:
         raise click.ClickException(exc.message) from exc
+
+
+def with_owned(owner: str, work: Callable[[Store, str], Awaitable[T]]) -> T:
+    """The same for what somebody has, who may be called by name: `work` is told the id."""
+
+    async def run(store: Store, _settings: Settings) -> T:
+        return await work(store, await owner_named(store, owner))
+
+    return with_store(run)
 
 
 def show_json(value: object) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import click
 
+from claude_gateway.access.owners import owner_named
 from claude_gateway.cli.stored import everything, json_option, show_json, table, with_store
 from claude_gateway.dialects.resources import usage as fields
 from claude_gateway.errors import InvalidRequest
@@ -25,7 +27,7 @@ WIDTH = 24  # of the longest bar
 @click.option("--by", "group_by", default="day", show_default=True, help=f"Of {','.join(SORTS)}.")
 @click.option("--from", "from", help="The first day: 2027-01-31. [30 days]")
 @click.option("--to", "to", help="The last day. [today, in UTC]")
-@click.option("--owner", default=OWNER_ID, show_default=True, help="Whose it is.")
+@click.option("--owner", default=OWNER_ID, show_default=True, help="Whose: a user, by id or name.")
 @click.option("--all", "everybody", is_flag=True, help="Everybody's.")
 @json_option
 def usage(*, owner: str, everybody: bool, as_json: bool, **options: str | None) -> None:
@@ -63,10 +65,13 @@ def _read(only: UsageFilter, by: Sequence[Sort]) -> tuple[list[UsageRow], Sum]:
         if keeper is None:
             raise click.ClickException("the store of this gateway does not add up what was used")
 
-        async def window(page: Page) -> Listing[UsageRow]:
-            return await keeper.usage(only, by, page)
+        who = None if only.owner is None else await owner_named(store, only.owner)
+        wanted = replace(only, owner=who)
 
-        return await everything(window), await keeper.usage_sum(only)
+        async def window(page: Page) -> Listing[UsageRow]:
+            return await keeper.usage(wanted, by, page)
+
+        return await everything(window), await keeper.usage_sum(wanted)
 
     return with_store(read)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from aiohttp import web
 
+from claude_gateway.access.owners import owner_named
 from claude_gateway.dialects.resources import reading, usage
 from claude_gateway.dialects.resources.writing import listed
 from claude_gateway.errors import Forbidden, NotFound, Unavailable
@@ -21,18 +22,22 @@ from claude_gateway.web.addresses import not_reached
 from claude_gateway.web.cost_told import written_cost
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL
 from claude_gateway.web.keeping import owner_of, store_of
-from claude_gateway.web.operation import Operation
+from claude_gateway.web.operation import NOT_FOUND, Operation
 from claude_gateway.web.replies import json_reply
 from claude_gateway.web.runs import found, now_of
 
 ALL = ("true", "false")
 
 
-@Operation(gives="Usage", query=("from", "to", "group_by", "owner", "all", "limit", "offset"))
+@Operation(
+    gives="Usage",
+    query=("from", "to", "group_by", "owner", "all", "limit", "offset"),
+    fails=(NOT_FOUND,),
+)
 async def get_usage(request: web.Request) -> web.StreamResponse:
     """Tell what the caller used, or for an admin also others, by day, model and the like."""
     query = request.query
-    only = usage.read_filter(query, _whose(request))
+    only = usage.read_filter(query, await _whose(request))
     principal = request[PRINCIPAL]
     if principal.projects is not None:
         reach = tuple(sorted(principal.projects))
@@ -76,11 +81,11 @@ def _model(request: web.Request, record: RunRecord) -> ModelInfo | None:
         return None
 
 
-def _whose(request: web.Request) -> str | None:
-    """Return whose usage is asked for; None is everybody's. Raises Forbidden."""
+async def _whose(request: web.Request) -> str | None:
+    """Return whose usage is asked for; None is everybody's. Raises Forbidden, and NotFound."""
     asked, everybody = request.query.get("owner"), reading.choice(request.query, "all", ALL)
     own = owner_of(request)
-    if everybody != "true" and asked in (None, "", own):
+    if everybody != "true" and (not asked or asked == own):
         return own
     if request[PRINCIPAL].projects is not None:
         raise not_reached(request)
@@ -90,7 +95,7 @@ def _whose(request: web.Request) -> str | None:
             code="insufficient_scope",
             param="all" if everybody == "true" else "owner",
         )
-    return None if everybody == "true" else asked
+    return None if everybody == "true" or not asked else await owner_named(store_of(request), asked)
 
 
 def _store(request: web.Request) -> KeepsUsage:

@@ -35,7 +35,7 @@ def test_a_budget_is_set_shown_listed_changed_and_removed(command: Command) -> N
     assert told(command, "show", "user", "owner", "--period", "month") == changed
     assert told(command, "list") == [changed]
     shown = command("budgets", "list").out
-    assert shown.splitlines()[0].split()[:4] == ["kind", "id", "period", "limit"]
+    assert shown.splitlines()[0].split()[:5] == ["kind", "id", "owner", "period", "limit"]
     assert shown.splitlines()[1].split()[:6] == [
         "user",
         "owner",
@@ -55,6 +55,22 @@ def test_keys_and_users_go_by_their_names_too(command: Command) -> None:
     assert budget["id"] == made["id"]
     user = json.loads(command("users", "create", "ada", "--json").out)
     assert told(command, "set", "user", "ada", "--limit", "5")["id"] == user["id"]
+
+
+def test_whose_project_it_is_goes_by_name_and_stands_in_the_list(command: Command) -> None:
+    ada = json.loads(command("users", "create", "ada", "--json").out)["id"]
+    made = json.loads(command("projects", "create", "App", "--owner", "ada", "--json").out)
+    named = ("project", made["id"], "--owner", "ada")
+    assert told(command, "set", *named, "--limit", "5")["owner"] == ada
+    assert command("budgets", "list").out.splitlines()[1].split()[:4] == [
+        *("project", made["id"]),
+        *(ada, "total"),
+    ]
+    assert told(command, "show", *named)["id"] == made["id"]
+    # It stays when the project is gone, and is named as before.
+    command("projects", "delete", made["id"], "--yes", "--owner", "ada")
+    assert command("budgets", "remove", *named).code == 0
+    assert told(command, "list") == []
 
 
 def test_the_budget_of_a_new_key_is_one_of_them(command: Command) -> None:
@@ -80,6 +96,7 @@ def test_the_budget_of_a_new_key_is_one_of_them(command: Command) -> None:
         (("set", "user", "owner", "--limit", "-1"), "limit must be US dollars, from 0"),
         (("set", "user", "owner", "--limit", "many"), "limit must be US dollars, from 0"),
         (("set", "user", "owner", "--limit", "1", "--soft", "2"), "soft must be a share"),
+        (("set", "project", "none", "--limit", "5", "--owner", "eve"), "Nobody is called 'eve'"),
         (("set", "team", "x", "--limit", "1"), "'team' is not one of"),
         (("show", "user", "owner"), "There is no such budget."),
         (("remove", "user", "owner"), "There is no such budget."),

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,8 +21,10 @@ from claude_gateway.cli.sessions import pruned
 from claude_gateway.cli.start import known_settings, load_plugins
 from claude_gateway.cli.stored import table
 from claude_gateway.registry import open_store
+from claude_gateway.spending_stores import as_usage_store
 from claude_gateway.testing import GatewayProcess
 from claude_gateway.testing.raw import ask
+from claude_gateway.types.spending import Booked, Sum
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -88,7 +91,8 @@ def test_a_project_is_made_with_its_folder(command: Command, folder: Path) -> No
     made = json.loads(done.out)
     assert (folder / ".claude-gateway/workspace/app").is_dir()
     assert json.loads(command("projects", "show", made["id"], "--json").out) == made
-    assert "App" in command("projects", "create", "App", "--owner", "key_2").out
+    command("users", "create", "ada")
+    assert "App" in command("projects", "create", "App", "--owner", "ada").out
     assert len(json.loads(command("projects", "list", "--json").out)) == 1
 
 
@@ -114,6 +118,13 @@ def test_a_project_is_deleted_when_that_is_meant(
         (("sessions", "show", "none"), "no such session"),
         (("sessions", "export", "none"), "no such session"),
         (("sessions", "show", "ses_2"), "no such session"),
+        (("projects", "list", "--owner", "eve"), "Nobody is called 'eve'"),
+        (("projects", "create", "App", "--owner", "eve"), "Nobody is called 'eve'"),
+        (("projects", "members", "prj_1", "--owner", "key_9"), "Nobody is called 'key_9'"),
+        (("sessions", "list", "--owner", "eve"), "Nobody is called 'eve'"),
+        (("sessions", "prune", "--older-than", "1d", "--owner", "eve"), "Nobody is called 'eve'"),
+        (("usage", "--owner", "eve"), "Nobody is called 'eve'"),
+        (("mcp", "audit", "--owner", "eve"), "Nobody is called 'eve'"),
     ],
 )
 @pytest.mark.usefixtures("stored")
@@ -136,6 +147,57 @@ def test_sessions_are_listed_of_one_owner(command: Command) -> None:
     assert json.loads(command("sessions", "list", "--json", "--project", "prj_1").out) == []
     assert len(json.loads(command("sessions", "list", "--json", "--query", "hello").out)) == 1
     assert json.loads(command("sessions", "list", "--json", "--query", "bye").out) == []
+
+
+def test_s3_owners_go_by_the_names_of_users_or_by_any_id(command: Command, folder: Path) -> None:
+    ada = json.loads(command("users", "create", "ada", "--json").out)["id"]
+    project = json.loads(command("projects", "create", "App", "--owner", "ada", "--json").out)["id"]
+    today = datetime.now(UTC).date().isoformat()
+    used = Booked(today, ada, "", "claude-sonnet-5-5", "", Sum(runs=3))
+
+    async def fill(store: Store) -> None:
+        await store.create_session(session("ses_9", owner=ada, project_id=project))
+        usage = as_usage_store(store)
+        assert usage is not None
+        await usage.book_usage([used])
+
+    kept(folder, fill)
+    for owner in ("ada", ada):
+        whose = ("--owner", owner)
+        assert [one["id"] for one in listed(command, "projects", "list", *whose)] == [project]
+        assert [one["id"] for one in listed(command, "sessions", "list", *whose)] == ["ses_9"]
+        assert listed(command, "sessions", "show", "ses_9", *whose)["project_id"] == project
+        assert command("sessions", "export", "ses_9", *whose).code == 0
+        assert command("sessions", "prune", "--older-than", "1d", *whose).code == 0
+        assert listed(command, "usage", *whose)["sum"]["runs"] == 3
+        assert command("mcp", "audit", *whose).code == 0
+
+
+def test_the_projects_of_a_user_are_shared_by_the_names_of_both(command: Command) -> None:
+    for name in ("ada", "bob"):
+        command("users", "create", name)
+    whose = ("--owner", "ada")
+    project = listed(command, "projects", "create", "App", *whose)["id"]
+    assert listed(command, "projects", "share", project, "bob", *whose)["role"] == "viewer"
+    assert len(listed(command, "projects", "members", project, *whose)) == 1
+    assert command("projects", "unshare", project, "bob", *whose).code == 0
+    assert listed(command, "projects", "members", project, *whose) == []
+    assert command("projects", "delete", project, "--yes", *whose).code == 0
+    assert listed(command, "projects", "list", *whose) == []
+
+
+def test_owners_who_are_no_users_go_by_their_ids(command: Command, folder: Path) -> None:
+    loner = listed(command, "keys", "create", "--name", "loner")["id"]
+    kept(folder, lambda store: store.create_session(session(owner="of a plugin")))
+    assert len(listed(command, "sessions", "list", "--owner", "of a plugin")) == 1
+    for owner in (loner, "app_0123", "byok_0123", "owner"):
+        assert listed(command, "sessions", "list", "--owner", owner) == []
+
+
+def listed(command: Command, *arguments: str) -> Any:
+    done = command(*arguments, "--json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)
 
 
 def test_a_long_list_is_read_to_its_end(command: Command, folder: Path) -> None:

@@ -142,6 +142,27 @@ async def test_only_an_admin_is_told_what_others_used() -> None:
         assert len({row["owner"] for row in everybody["data"]}) == 2
 
 
+async def test_an_admin_names_others_by_name_or_by_id_and_is_told_of_nobody_else() -> None:
+    async with FakeAnthropic() as upstream, started(upstream) as gateway:
+        made = await ask(gateway.port, "POST", "/v1/admin/users", {"name": "ada"})
+        ada = made.json["id"]
+        wanted = {"name": "phone", "user": "ada", "scopes": ["chat"]}
+        key = (await ask(gateway.port, "POST", "/v1/admin/keys", wanted)).json["key"]
+        body = {"model": "sonnet", "messages": SAY}
+        assert (await ask(gateway.port, "POST", CHAT, body, {"x-api-key": key})).status == 200
+        for owner in ("ada", ada):
+            whose = await told(gateway, f"owner={owner}&group_by=owner")
+            assert [row["owner"] for row in whose["data"]] == [ada]
+        assert (await told(gateway, "owner="))["sum"]["runs"] == 0
+        refused = await ask(gateway.port, "GET", "/v1/usage?owner=eve")
+        assert (refused.status, refused.json["error"]["code"]) == (404, "owner_not_found")
+        assert refused.json["error"]["param"] == "owner"
+        for owner in ("owner", "eve"):  # whoever may not ask is not told who there is
+            path = f"/v1/usage?owner={owner}"
+            answer = await ask(gateway.port, "GET", path, headers={"x-api-key": key})
+            assert answer.status == 403
+
+
 async def test_t17_the_cost_of_a_run_is_explained_class_by_class() -> None:
     counts = {
         "input_tokens": 1000,

@@ -78,7 +78,7 @@ PARAMETERS: Mapping[str, Shape] = {
         {"type": "string", "pattern": f"^(?:{'|'.join(SORTS)})(?:,(?:{'|'.join(SORTS)}))*$"},
         "What it is told by, separated by commas.",
     ),
-    "owner": query("owner", TEXT, "Whose usage, for the scope admin."),
+    "owner": query("owner", TEXT, "Whose usage, by id or by a user's name, for the scope admin."),
     "budget_kind": variable("kind", one_of(BUDGET_KINDS)),
     "budget_period": variable("period", one_of(PERIODS)),
     "budget_owner": query(
