@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import textwrap
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -75,6 +76,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Nothing is installed but what the test installs."""
     folder = tmp_path / "site"
     folder.mkdir()
+    for late in ("jsonschema", "jsonschema_specifications", "referencing.exceptions"):
+        importlib.import_module(late)  # loaded with the first schema, which would be too late
     rest = [path for path in sys.path if "site-packages" not in path]
     monkeypatch.setattr(sys, "path", [str(folder), *rest])
     before = set(sys.modules)
