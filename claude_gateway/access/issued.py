@@ -8,17 +8,16 @@ more than half a second later.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from math import inf
 
 from claude_gateway.access.issuing import PREFIX, digest_of, well_formed
 from claude_gateway.errors import Forbidden, GatewayError, Unauthorized
+from claude_gateway.freshness import News
 from claude_gateway.key_stores import KeepsKeys
 from claude_gateway.repeating import repeated
 from claude_gateway.types.keys import FoundKey
@@ -51,15 +50,14 @@ class IssuedKeys:
         self._known: dict[bytes, Known] = {}
         self._used: dict[str, float] = {}
         self._revision: int | None = None
-        self._fresh_until = -inf
-        self._asking = asyncio.Lock()
+        self._news = News(self._ask, FRESH)
 
     async def authenticate(self, credential: Credential) -> Principal | None:
         """Say whose key it is. Raises Unauthorized, and Forbidden, for one that is good no more."""
         if not credential.secret.reveal().startswith(PREFIX):
             return None
-        if time.monotonic() >= self._fresh_until:
-            await self._hear()
+        if not self._news.known():
+            await self._news.hear()
         digest, now = digest_of(credential.secret), self._clock()
         known = self._known.get(digest)
         if known is None or now >= known.until:
@@ -87,17 +85,12 @@ class IssuedKeys:
         """Note the use of keys every so many seconds, until left, and once more then."""
         return repeated(self.note_use, every)
 
-    async def _hear(self) -> None:
-        """Find out whether anything was changed; one asks for all who wait."""
-        async with self._asking:
-            asked = time.monotonic()
-            if asked < self._fresh_until:
-                return
-            revision = await self.store.keys_revision()
-            if revision != self._revision:
-                self._revision = revision
-                self.forget()
-            self._fresh_until = asked + FRESH
+    async def _ask(self) -> None:
+        """Find out whether anything was changed."""
+        revision = await self.store.keys_revision()
+        if revision != self._revision:
+            self._revision = revision
+            self.forget()
 
     async def _look_up(self, credential: Credential, digest: bytes, now: float) -> Known | None:
         self._known.pop(digest, None)

@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from itertools import count
-from math import inf
 
 from claude_gateway.budget_stores import KeepsBudgets
 from claude_gateway.engine.calls import Asking
 from claude_gateway.errors import GatewayError
+from claude_gateway.freshness import News
 from claude_gateway.repeating import repeated
 from claude_gateway.spending.bounds import Bounds
 from claude_gateway.spending.exceeding import exceeded, subjects_of, warning
@@ -53,8 +53,7 @@ class Budgets:
         self._clock = clock
         self._known: Subjects = frozenset()
         self._revision: int | None = None
-        self._fresh_until = -inf
-        self._asking = asyncio.Lock()
+        self._news = News(self._ask, FRESH)
         self._numbers = count(1)
         self._settling: set[asyncio.Future[None]] = set()
         self._late: list[tuple[str, Decimal | None]] = []
@@ -62,7 +61,7 @@ class Budgets:
 
     def free(self, run: Run) -> bool:
         """Whether it is known at once that no budget applies to a run."""
-        if time.monotonic() >= self._fresh_until:
+        if not self._news.known():
             return False
         return run.held is None and (not self._known or not self._concerns(run))
 
@@ -74,8 +73,8 @@ class Budgets:
         before, run.held = run.held, None
         if isinstance(before, Holding):
             return before
-        if time.monotonic() >= self._fresh_until:
-            await self._hear()
+        if not self._news.known():
+            await self._news.hear()
         if not self._concerns(run):
             return None
         estimate = self.bounds.of(asking)
@@ -99,8 +98,8 @@ class Budgets:
 
     async def limits(self, who: Principal) -> bool:
         """Whether somebody's key or user has a budget."""
-        if time.monotonic() >= self._fresh_until:
-            await self._hear()
+        if not self._news.known():
+            await self._news.hear()
         mine = Spender(who.id, who.key_id)
         return any(subject in self._known for subject in subjects_of(mine))
 
@@ -124,7 +123,7 @@ class Budgets:
 
     def forget(self) -> None:
         """Look again: something was changed in this process."""
-        self._fresh_until = -inf
+        self._news.forget()
 
     def shares(self) -> dict[str, float]:
         """Return by kind the highest share that is spent, of budgets that were used lately."""
@@ -159,17 +158,12 @@ class Budgets:
         name = state.budget.name
         self._tell(BudgetNews(run, name.kind, name.period, state.share, refused))
 
-    async def _hear(self) -> None:
-        """Find out whether anything was changed; one asks for all who wait."""
-        async with self._asking:
-            asked = time.monotonic()
-            if asked < self._fresh_until:
-                return
-            revision = await self.store.budgets_revision()
-            if revision != self._revision:
-                self._known = await self.store.budget_subjects()
-                self._revision = revision
-            self._fresh_until = asked + FRESH
+    async def _ask(self) -> None:
+        """Find out whether anything was changed."""
+        revision = await self.store.budgets_revision()
+        if revision != self._revision:
+            self._known = await self.store.budget_subjects()
+            self._revision = revision
 
     def _settled(self, done: asyncio.Future[None], id_: str, dollars: Decimal | None) -> None:
         self._settling.discard(done)

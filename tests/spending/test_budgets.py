@@ -157,14 +157,11 @@ async def test_who_has_no_budget_asks_the_store_twice_a_second_at_most(
     assert asked <= 2
 
 
-async def test_a_change_is_heard_of_within_half_a_second(
-    made: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_is_heard_of_when_the_news_is_old(made: Made) -> None:
     world = made()
     await streamed(world, world.run())
     await world.store.set_budget(Budget(ADA, Decimal(0), None, NOW))  # by somebody else
     await streamed(world, world.run())
-    monkeypatch.setattr(module, "FRESH", 0.0)
     world.budgets.forget()
     with pytest.raises(BudgetExceeded):
         await streamed(world, world.run())
