@@ -156,6 +156,19 @@ async def _admitted(
     return await handler(request)
 
 
+async def admit_again(request: web.Request) -> None:
+    """Ask again who it is, after a wait in which the key may have been revoked.
+
+    Raises Unauthorized and Forbidden, as at the door.
+    """
+    gateway = request.app[GATEWAY]
+    principal = await gateway.door.admit(_keys(request), partial(_arrival, request))
+    scopes = gateway.rules.get(request.match_info.route, GUARDED).scopes
+    if scopes and principal.scopes.isdisjoint(scopes):
+        raise lacking(scopes)
+    request[PRINCIPAL] = principal
+
+
 def lacking(scopes: Sequence[Scope]) -> Forbidden:
     """What is said to whoever may not do this."""
     return Forbidden(

@@ -15,7 +15,7 @@ from claude_gateway.dialects.session_fields import SessionFields
 from claude_gateway.engine.calls import Asking
 from claude_gateway.errors import Conflict, GatewayError, NotFound, revived
 from claude_gateway.runs import Runs
-from claude_gateway.runs.claims import Claim
+from claude_gateway.runs.claims import Claim, Place
 from claude_gateway.runs.live import LiveRun
 from claude_gateway.runs.work import Work
 from claude_gateway.types.runs import Run
@@ -24,6 +24,7 @@ from claude_gateway.types.turns import Replay, RunRecord, TurnStart
 from claude_gateway.types.values import replaced, value
 from claude_gateway.web.addresses import who_of
 from claude_gateway.web.gateway import CONTEXT, GATEWAY, PRINCIPAL, REQUEST_ID
+from claude_gateway.web.guard import admit_again
 from claude_gateway.web.keeping import KEY, no_store, owner_of, replay_of
 from claude_gateway.web.replies import bytes_reply
 from claude_gateway.web.siblings import at_home
@@ -159,15 +160,11 @@ async def _in_turn(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
     session = wish.about.session_id
     if session is None:
         return await wish.begin(None, wish)
-    claims = the_runs(request).claims
     place = (wish.about.owner or owner_of(request), session)
-    if wish.about.if_busy == "queue":
-        began = time.monotonic()
-        claim = await claims.take_in_turn(place)
-        request[CONTEXT].spending().queue += time.monotonic() - began
-    else:
-        claim = claims.take(place)
+    claim, waited = await _taken(request, place, queues=wish.about.if_busy == "queue")
     try:
+        if waited:
+            await admit_again(request)
         for _ in range(TRIES - 1):
             try:
                 return await wish.begin(claim, wish)
@@ -179,6 +176,17 @@ async def _in_turn(request: web.Request, wish: Wish) -> LiveRun | RunRecord:
         if the_runs(request).in_session(*place) is None:  # nobody lives who releases it
             claim.release()
         raise
+
+
+async def _taken(request: web.Request, place: Place, *, queues: bool) -> tuple[Claim, bool]:
+    """Take a session, and say whether that meant to wait. Raises Conflict when it is busy."""
+    claims = the_runs(request).claims
+    if not (queues and claims.busy(place)):
+        return claims.take(place), False
+    began = time.monotonic()
+    claim = await claims.take_in_turn(place)
+    request[CONTEXT].spending().queue += time.monotonic() - began
+    return claim, True
 
 
 def record_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -90,6 +91,10 @@ async def _whose(request: web.Request) -> str | None:
     if request[PRINCIPAL].projects is not None:
         raise not_reached(request)
     if "admin" not in request[PRINCIPAL].scopes:
+        if everybody != "true":
+            with suppress(NotFound):
+                if await owner_named(store_of(request), asked or own) == own:  # by name
+                    return own
         raise Forbidden(
             "Only a key with the scope admin may see what others used.",
             code="insufficient_scope",

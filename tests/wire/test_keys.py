@@ -14,12 +14,14 @@ import pytest
 import pytest_asyncio
 
 from claude_gateway.access.issuing import new_secret
-from claude_gateway.testing import GatewayProcess
-from claude_gateway.testing.raw import ask, refused
+from claude_gateway.testing import FakeAnthropic, GatewayProcess, Hang, Stream
+from claude_gateway.testing.raw import Connection, ask, refused, request
+from claude_gateway.testing.wire import text_stream
 from tests.wire.conftest import Caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+CHAT = "/v1/chat/completions"
 SOON = 3.0  # seconds, on a busy machine; docs/keys.md promises one
 
 
@@ -155,3 +157,43 @@ async def test_when_a_key_was_last_used_is_known_when_the_gateway_has_stopped() 
         assert (await issuing.run("keys", "show", "phone"))["last_used_at"] is None
         await gateway.stop()
         assert (await issuing.run("keys", "show", "phone"))["last_used_at"] is not None
+
+
+async def chunks_of(connection: Connection) -> bytes:
+    """Read what is left of an answer in pieces."""
+    pieces = [await connection.chunk()]
+    while pieces[-1]:
+        pieces.append(await connection.chunk())
+    return b"".join(pieces)
+
+
+async def test_a_turn_that_waited_while_its_key_was_revoked_is_not_begun() -> None:
+    async with FakeAnthropic() as upstream:
+        env = {
+            "ANTHROPIC_API_KEY": "sk-ant-x",
+            "ANTHROPIC_BASE_URL": upstream.url,
+            "GATEWAY_AUTH": "required",
+            "GATEWAY_HEARTBEAT": "0.1",
+        }
+        async with GatewayProcess(env) as gateway, Connection(gateway.port) as waiting:
+            issuing = Issuing(gateway)
+            await issuing.run("users", "create", "ada")
+            phone = await issuing.caller("--user", "ada", name="phone")
+            tablet = await issuing.caller("--user", "ada", name="tablet")
+            upstream.script(Stream([Hang()]))
+            asked = {"messages": [{"role": "user", "content": "?"}], "session_id": "one"}
+            queued = {**asked, "stream": True, "if_busy": "queue"}
+            first = asyncio.ensure_future(phone.ask("POST", CHAT, queued))
+            await upstream.wait_turns(1)
+            await waiting.send(request("POST", CHAT, queued, {"x-api-key": tablet.key}))
+            await waiting.head()
+            assert await waiting.chunk() == b": ping\n"
+            await issuing.run("keys", "revoke", "tablet")
+            await until(tablet, 401)
+            await phone.ask("DELETE", f"{CHAT}/one")
+            await first
+            assert b"api_key_revoked" in await chunks_of(waiting)
+            assert len(upstream.turns) == 1
+            # The session is free again for whoever may use it.
+            upstream.script(Stream(text_stream("Yes")))
+            assert (await phone.ask("POST", CHAT, asked)).status == 200

@@ -157,6 +157,11 @@ async def test_an_admin_names_others_by_name_or_by_id_and_is_told_of_nobody_else
         refused = await ask(gateway.port, "GET", "/v1/usage?owner=eve")
         assert (refused.status, refused.json["error"]["code"]) == (404, "owner_not_found")
         assert refused.json["error"]["param"] == "owner"
+        for own in ("ada", ada):
+            mine = await ask(
+                gateway.port, "GET", f"/v1/usage?owner={own}", headers={"x-api-key": key}
+            )
+            assert mine.json["sum"]["runs"] == 1
         for owner in ("owner", "eve"):  # whoever may not ask is not told who there is
             path = f"/v1/usage?owner={owner}"
             answer = await ask(gateway.port, "GET", path, headers={"x-api-key": key})
