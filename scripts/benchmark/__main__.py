@@ -22,7 +22,7 @@ from scripts.benchmark.page import LAYERS, MEASURED
 from scripts.benchmark.record import conditions, record, write
 from scripts.benchmark.rounds import Bench, cores
 from scripts.benchmark.scenarios import ALL, BY_NAME, SHORT, Scenario
-from scripts.benchmark.servers import FLOOR, GATEWAY, ROOT, Server
+from scripts.benchmark.servers import FLOOR, GATEWAY, ROOT, TWO_WORKERS, Server
 from scripts.benchmark.soak import plot, soak
 from scripts.benchmark.tables import tables
 from scripts.benchmark.targets import verdicts
@@ -132,7 +132,8 @@ def main(words: Sequence[str]) -> int:
         return soaked(options)
     scenarios, (more, versions) = chosen(options), peer(options)
     plan = planned(options)
-    with Bench(plan, [FLOOR, GATEWAY, *more], say) as bench:
+    several = [TWO_WORKERS] if any(scenario.workers for scenario in scenarios) else []
+    with Bench(plan, [FLOOR, GATEWAY, *several, *more], say) as bench:
         rows = bench.run(scenarios)
         on = conditions(bench.of(GATEWAY.name))
     figures = Figures(rows)

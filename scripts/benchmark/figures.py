@@ -44,6 +44,13 @@ class Figures:
         ours, theirs = (self.median(scenario, name, figure) for name in ("gateway", other))
         return ours / theirs if ours is not None and theirs else None
 
+    def of_workers(self, scenario: str, workers: str) -> float | None:
+        """Return how much several workers do against one, with a core for each of them."""
+        count = int(workers.partition(" ")[0])
+        one, all_ = (self.median(scenario, name, rate) for name in ("gateway", workers))
+        left = self.median(scenario, workers, cores_left(count))
+        return all_ / one * count / left if one and all_ is not None and left else None
+
     def errors(self) -> int:
         """Return how many answers were wrong, or did not come."""
         return sum(row.get("errors", 0) for row in self.rows)
@@ -72,6 +79,17 @@ def delta_cpu(row: Row) -> float | None:
 def per_stream(connections: int) -> Callable[[Row], float]:
     """KiB of memory for each open stream."""
     return lambda row: float((row["memory"] - row["memory_before"]) * 1024 / connections)
+
+
+def cores_left(workers: int) -> Callable[[Row], float]:
+    """Cores that so many workers could have, where all else had the same ones; one each where they were apart."""
+
+    def figure(row: Row) -> float:
+        if row["apart"]:
+            return float(workers)
+        return float(workers - row["busy"]["upstream"] - row["busy"]["generator"] - row["others"])
+
+    return figure
 
 
 def time_of(what: str, which: str) -> Callable[[Row], float | None]:

@@ -22,13 +22,14 @@ def cores() -> tuple[int, ...]:
 
 
 @contextmanager
-def on_core(core: int | None) -> Iterator[None]:
-    """Let what is started inside run on this core only, and all that it starts."""
-    if core is None:
+def on_cores(*chosen: int | None) -> Iterator[None]:
+    """Let what is started inside run on these cores only, and all that it starts; None is no choice."""
+    wanted = {core for core in chosen if core is not None}
+    if not wanted:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, wanted)
     try:
         yield
     finally:

@@ -29,7 +29,7 @@ class Order:
 
     `body` may hold HOLE, which is another word in every question. `served_by`, `upstream` and
     `cores` are only watched: the processes of the server, the fake upstream's, and the cores of the
-    server and of the rig, None where there is no choice.
+    server and, last, of the rig; None where there is no choice.
     """
 
     port: int
@@ -42,7 +42,7 @@ class Order:
     seconds: float
     served_by: Sequence[int] = ()
     upstream: int = 0
-    cores: tuple[int | None, int | None] = (None, None)
+    cores: Sequence[int | None] = (None, None)
     most: int = 0  # stop after so many answers; 0 is no limit
 
 

@@ -28,10 +28,19 @@ def cores() -> tuple[int | None, int | None]:
     return (mine[1], mine[0]) if len(mine) > 1 else (None, None)
 
 
+def room(workers: int, plan: Plan) -> Sequence[int | None]:
+    """Return cores for a server, a core for each worker; with fewer it shares all of them with the rig."""
+    server, rig = plan.cores
+    if workers == 1 or server is None:
+        return (server,)
+    apart = [core for core in machine.cores() if core != rig]
+    return apart[:workers] if len(apart) >= workers else machine.cores()
+
+
 @contextmanager
 def upstream(core: int | None) -> Iterator[tuple[int, int]]:
     """Run the fake upstream; yield its port and its process."""
-    with machine.on_core(core):
+    with machine.on_cores(core):
         process = subprocess.Popen(
             [sys.executable, "-m", "scripts.benchmark.upstream"], stdout=subprocess.PIPE, cwd=ROOT
         )
@@ -45,7 +54,7 @@ def upstream(core: int | None) -> Iterator[tuple[int, int]]:
 
 def put(order: Order) -> dict[str, Any]:
     """Have the load generator put load on a server."""
-    with machine.on_core(order.cores[1]):
+    with machine.on_cores(order.cores[-1]):
         process = subprocess.Popen(
             [sys.executable, "-m", "scripts.benchmark.load"],
             stdin=subprocess.PIPE,
@@ -99,11 +108,14 @@ class Bench:
         return found
 
     def _begun(self, server: Server) -> Running:
-        running = self._exit.enter_context(Running(server, self._upstream[0], self._plan.cores[0]))
+        running = self._exit.enter_context(self._one(server))
         self._say(f"{server.name} answers after {running.seconds:.2f} s")
         self._warm(running)
         running.signal(signal.SIGSTOP)
         return running
+
+    def _one(self, server: Server) -> Running:
+        return Running(server, self._upstream[0], room(server.workers, self._plan))
 
     def _warm(self, running: Running) -> None:
         for scenario in (Scenario("", 16), Scenario("", 16, stream=True)):
@@ -113,13 +125,18 @@ class Bench:
 
     def _measure(self, scenario: Scenario, running: Running) -> dict[str, Any]:
         name = running.server.name
+        apart = {"apart": self._plan.cores[1] not in running.cores} if scenario.workers else {}
         if not (scenario.start or scenario.fresh):
             running.signal(signal.SIGCONT)
             try:
-                return {"server": name, **self._undisturbed(self._order(scenario, running))}
+                return {
+                    "server": name,
+                    **apart,
+                    **self._undisturbed(self._order(scenario, running)),
+                }
             finally:
                 running.signal(signal.SIGSTOP)
-        with Running(running.server, self._upstream[0], self._plan.cores[0]) as fresh:
+        with self._one(running.server) as fresh:
             if scenario.start:
                 time.sleep(SETTLE)
                 memory = machine.memory(fresh.pids)

@@ -19,7 +19,7 @@ class Scenario:
 
     `gap_ms` 0 has all of a stream come at once. `kept` ones are in a session, a new one for each
     question; `tool` has the gateway run one tool, between two calls of the model. `fresh` measures
-    on a process that has just been started.
+    on a process that has just been started, `workers` one worker and then several.
     """
 
     name: str
@@ -30,11 +30,12 @@ class Scenario:
     tool: bool = False
     fresh: bool = False
     start: bool = False
+    workers: bool = False
 
     @property
     def for_all(self) -> bool:
         """Whether a server without sessions and tools can do it."""
-        return not (self.kept or self.tool)
+        return not (self.kept or self.tool or self.workers)
 
     def body(self, model: str) -> str:
         """Return the question."""
@@ -76,5 +77,8 @@ ALL = (
     _paced(1000, 200),
     _paced(100, 20, kept=True),
     *SHORT[7:],
+    Scenario("workers-chat100", 100, workers=True),
+    Scenario("workers-stream100", 100, stream=True, workers=True),
+    Scenario("workers-session100", 100, stream=True, kept=True, workers=True),
 )
 BY_NAME = {scenario.name: scenario for scenario in ALL}

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -44,9 +44,12 @@ class Server:
     keeps: bool = False  # has sessions and runs tools
     patience: float = 30
     starts_often: bool = True  # quick enough to be started for a scenario
+    workers: int = 1
 
     def takes(self, scenario: Scenario) -> bool:
         """Whether it can be measured in a scenario."""
+        if self.workers > 1 and not scenario.workers:
+            return False
         anew = scenario.fresh or scenario.start
         return (scenario.for_all or self.keeps) and (self.starts_often or not anew)
 
@@ -72,16 +75,21 @@ GATEWAY = Server(
 )
 
 
-class Running:
-    """One process of a server, alone on its core. Enter it to start it, leave it to stop it."""
+TWO_WORKERS = replace(
+    GATEWAY, name="2 workers", command=(*GATEWAY.command, "--workers", "2"), workers=2
+)
 
-    def __init__(self, server: Server, upstream: int, core: int | None) -> None:
-        """`seconds` is how long it took to the first right answer."""
+
+class Running:
+    """One process of a server, alone on its cores. Enter it to start it, leave it to stop it."""
+
+    def __init__(self, server: Server, upstream: int, cores: Sequence[int | None]) -> None:
+        """`seconds` is how long it took to the first right answer; None is no choice of a core."""
         self.server = server
         self.seconds = 0.0
         self.port = free_port()
         self._upstream = upstream
-        self._core = core
+        self.cores = cores
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -92,7 +100,7 @@ class Running:
         self._log = self._exit.enter_context((self.folder / "log").open("wb"))
         own = {"PATH": os.environ["PATH"], "HOME": folder}
         began = time.perf_counter()
-        with machine.on_core(self._core):
+        with machine.on_cores(*self.cores):
             self.process = subprocess.Popen(
                 [self._filled(word) for word in self.server.command],
                 stdin=subprocess.DEVNULL,
@@ -143,7 +151,7 @@ class Running:
             seconds=plan.seconds,
             served_by=self.pids,
             upstream=upstream,
-            cores=plan.cores,
+            cores=(*self.cores, plan.cores[1]),
         )
 
     def signal(self, number: signal.Signals) -> None:

@@ -72,7 +72,7 @@ def soak(seconds: float, plan: Plan) -> Soak:
     found: list[dict[str, Any]] = []
     memory: list[tuple[float, float]] = []
     over = threading.Event()
-    with upstream(plan.cores[1]) as rig, Running(GATEWAY, rig[0], plan.cores[0]) as running:
+    with upstream(plan.cores[1]) as rig, Running(GATEWAY, rig[0], plan.cores[:1]) as running:
         began = time.monotonic()
 
         def watch() -> None:

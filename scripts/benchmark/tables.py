@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from scripts.benchmark.figures import (
     Figures,
     busy,
+    cores_left,
     cpu,
     delta_cpu,
     delta_rate,
@@ -18,7 +19,7 @@ from scripts.benchmark.figures import (
 )
 from scripts.benchmark.scenarios import BY_NAME, Scenario
 
-OURS = "gateway"
+OURS, TWO = "gateway", "2 workers"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -38,6 +39,11 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{value:,.{places}f}{unit}"
 
 
+def compared(figures: Figures) -> list[str]:
+    """Return the servers that do the same, which several workers of one do not."""
+    return [name for name in figures.servers() if name != TWO]
+
+
 def measured(figures: Figures) -> list[Scenario]:
     """Return the scenarios of a record."""
     return [scenario for name, scenario in BY_NAME.items() if figures.has(name)]
@@ -45,7 +51,7 @@ def measured(figures: Figures) -> list[Scenario]:
 
 def answers_table(figures: Figures) -> str:
     """Chats and bursts: what a core can do."""
-    servers = figures.servers()
+    servers = compared(figures)
     others = [name for name in servers if name != OURS]
     head = ["answers/s", *servers, *(f"{OURS} / {name}" for name in others)]
     costs = [f"CPU µs, {name}" for name in servers]
@@ -67,7 +73,7 @@ def answers_table(figures: Figures) -> str:
 
 def paced_table(figures: Figures) -> str:
     """Open streams at the pace of a model: what the server adds to a delta's way."""
-    servers = figures.servers()
+    servers = compared(figures)
     head = ["added delay p50 / p99, ms", *servers, "p99 ratio", "kept up"]
     more = [f"CPU µs a delta, {name}" for name in servers]
     memory = [f"KiB a stream, {name}" for name in servers]
@@ -145,11 +151,34 @@ def _each(figures: Figures, servers: Sequence[str], name: str) -> list[str]:
     return [number(figures.median("start", server, plain(name))) for server in servers]
 
 
+def workers_table(figures: Figures) -> str:
+    """Two workers against one. Where the rig had no core of its own, it had a part of theirs."""
+    rows = []
+    for scenario in filter(lambda one: one.workers, measured(figures)):
+        one, two = (figures.median(scenario.name, name, rate) for name in (OURS, TWO))
+        if not one or two is None:
+            continue
+        words = (
+            "streams in sessions" if scenario.kept else "streams" if scenario.stream else "chats"
+        )
+        rows.append(
+            [
+                f"{words}, {scenario.connections} connections",
+                *(number(figure) for figure in (one, two, two / one)),
+                number(figures.median(scenario.name, TWO, cores_left(2))),
+                number(figures.of_workers(scenario.name, TWO)),
+                *(number(figures.median(scenario.name, name, cpu)) for name in (OURS, TWO)),
+            ]
+        )
+    head = ["answers/s", "1 worker", TWO, "ratio", "cores that these could have", "with 2 cores"]
+    return table([*head, "CPU µs, 1 worker", f"CPU µs, {TWO}"], rows)
+
+
 def rig_table(figures: Figures) -> str:
     """How busy each side was while the gateway was measured: shares of a core."""
     rows = []
     for scenario in measured(figures):
-        if scenario.start:
+        if scenario.start or scenario.workers:
             continue
         shares = [
             figures.median(scenario.name, OURS, busy(side))
@@ -162,5 +191,13 @@ def rig_table(figures: Figures) -> str:
 
 def tables(figures: Figures) -> str:
     """All tables, those that have something to say."""
-    parts = (answers_table, paced_table, kept_table, tool_table, start_table, rig_table)
+    parts = (
+        answers_table,
+        paced_table,
+        kept_table,
+        tool_table,
+        workers_table,
+        start_table,
+        rig_table,
+    )
     return "\n".join(written for part in parts if (written := part(figures)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scripts.benchmark.figures import Figures, per_stream, plain, rate, time_of
-from scripts.benchmark.tables import number, table
+from scripts.benchmark.tables import TWO, number, table
 
 P99 = time_of("delay", "p99")
 LATENCY = time_of("latency", "p50")
@@ -60,6 +60,10 @@ def _tool(figures: Figures) -> float | None:
     return both - 2 * one if one is not None and both is not None else None
 
 
+def _workers(scenario: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.of_workers(scenario, TWO)
+
+
 TARGETS = (
     *(
         Target(f"chat, {n} connections, against the floor", _over_floor(f"chat{n}"), least=0.7)
@@ -81,6 +85,14 @@ TARGETS = (
     Target("streams in sessions against without, 100 connections", _kept, least=0.8),
     Target("first text in a session, ms more", _first, most=2),
     Target("a tool and its round over two chats, ms more", _tool, most=3),
+    *(
+        Target(f"{words}: two workers on two cores against one", _workers(name), least=1.8)
+        for words, name in (
+            ("chats", "workers-chat100"),
+            ("streams", "workers-stream100"),
+            ("streams in sessions", "workers-session100"),
+        )
+    ),
     Target(
         "start to the first right answer, s",
         lambda figures: figures.median("start", "gateway", plain("start")),

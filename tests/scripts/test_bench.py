@@ -139,7 +139,7 @@ async def test_right_answers_are_counted_and_timed() -> None:
 @pytest.mark.timeout(180)
 async def test_it_compares_the_gateway_with_the_floor_and_leaves_a_record(tmp_path: Path) -> None:
     file = tmp_path / "record.json"
-    only = "stream16,session1,tool1,start"
+    only = "stream16,session1,tool1,start,workers-chat100"
     done = await script(
         "bench", "--only", only, "--rounds", "1", "--seconds", "0.3", "--json", str(file)
     )
@@ -154,7 +154,7 @@ async def test_it_compares_the_gateway_with_the_floor_and_leaves_a_record(tmp_pa
     assert record["versions"]["aiohttp"]
     assert record["machine"]["python"]
     figures = Figures(record["rows"])
-    assert figures.servers() == ["floor", "gateway"]
+    assert set(figures.servers()) == {"floor", "gateway", "2 workers"}
     assert figures.errors() == 0
     assert {row["scenario"] for row in figures.rows} == set(only.split(","))
     assert not figures.of("session1", "floor"), "the floor keeps nothing"
@@ -162,6 +162,7 @@ async def test_it_compares_the_gateway_with_the_floor_and_leaves_a_record(tmp_pa
     assert all(row["start"] > 0 for row in figures.rows if row["scenario"] == "start")
     assert "| stream in a burst, 16 connections |" in done.stdout
     assert "start to the first right answer" in done.stdout
+    assert "| chats, 100 connections |" in done.stdout
 
 
 async def test_a_scenario_that_is_not_there_or_a_peer_that_is_not_installed_is_told(
@@ -199,6 +200,21 @@ def test_tables_and_verdicts_are_medians_and_ratios() -> None:
     assert "| chat, 16 connections, against the floor | ≥ 0.7 | 0.60 | ✗ |" in judged
     assert "| chat, 100 connections, against the floor | ≥ 0.7 | 0.80 | ✓ |" in judged
     assert "LiteLLM" not in judged
+
+
+def test_several_workers_are_judged_by_the_cores_that_the_rig_left_them() -> None:
+    chat, stream = "workers-chat100", "workers-stream100"
+    rows = [row(name, "gateway", apart=True) for name in (chat, stream)]
+    rows += [row(chat, "2 workers", answers=17, apart=False, others=0.0)]
+    rows += [row(stream, "2 workers", answers=17, apart=True)]
+    figures = Figures(rows)
+    written = tables(figures)
+    # The rig took 0.3 of their two cores: with both they would have done 17 / 1.7 * 2.
+    assert "| chats, 100 connections | 5.00 | 8.50 | 1.70 | 1.70 | 2.00 |" in written
+    assert "| streams, 100 connections | 5.00 | 8.50 | 1.70 | 2.00 | 1.70 |" in written
+    judged = verdicts(figures)
+    assert "| chats: two workers on two cores against one | ≥ 1.8 | 2.00 | ✓ |" in judged
+    assert "| streams: two workers on two cores against one | ≥ 1.8 | 1.70 | ✗ |" in judged
 
 
 def test_the_short_list_is_a_part_of_all_and_what_few_numbers_say_is_right() -> None:
