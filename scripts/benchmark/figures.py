@@ -82,12 +82,12 @@ def per_stream(connections: int) -> Callable[[Row], float]:
 
 
 def cores_left(workers: int) -> Callable[[Row], float]:
-    """Cores that so many workers could have, where all else had the same ones; one each where they were apart."""
+    """Cores that the rig left to so many workers: one each, where it had its own."""
 
     def figure(row: Row) -> float:
         if row["apart"]:
             return float(workers)
-        return float(workers - row["busy"]["upstream"] - row["busy"]["generator"] - row["others"])
+        return float(workers - row["busy"]["upstream"] - row["busy"]["generator"])
 
     return figure
 

@@ -205,7 +205,7 @@ def test_tables_and_verdicts_are_medians_and_ratios() -> None:
 def test_several_workers_are_judged_by_the_cores_that_the_rig_left_them() -> None:
     chat, stream = "workers-chat100", "workers-stream100"
     rows = [row(name, "gateway", apart=True) for name in (chat, stream)]
-    rows += [row(chat, "2 workers", answers=17, apart=False, others=0.0)]
+    rows += [row(chat, "2 workers", answers=17, apart=False)]
     rows += [row(stream, "2 workers", answers=17, apart=True)]
     figures = Figures(rows)
     written = tables(figures)
