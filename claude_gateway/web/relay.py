@@ -8,7 +8,6 @@ which nobody else can reach, is believed to say that.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from multidict import CIMultiDict
 
 from claude_gateway.errors import InternalError, Unavailable
 from claude_gateway.web.bodies import rest_of
+from claude_gateway.web.copying import Copying
 from claude_gateway.web.gateway import GATEWAY, REQUEST_ID
 from claude_gateway.web.peers import PEER, is_private, peer_of
 from claude_gateway.web.siblings import Siblings
@@ -26,11 +26,6 @@ OF_THE_CONNECTION = (
     *("Connection", "Keep-Alive", "Transfer-Encoding", "TE", "Trailer", "Upgrade", "Expect"),
     *("Proxy-Connection", "Content-Length", "Content-Encoding"),
 )
-
-HEAD_END, LAST_CHUNK = b"\r\n\r\n", b"0\r\n\r\n"
-CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)\r\n")
-WITHOUT_BODY = (204, 304)
-PIECE = 2**16
 
 
 class _Relayed(web.StreamResponse):
@@ -73,20 +68,22 @@ async def relayed(
 
 async def _copied(request: web.Request, worker: Path, asked: bytes) -> web.StreamResponse:
     """Copy what a worker answers until it closes, as it does after each answer."""
+
+    def begun() -> None:
+        request[RELAYED] = True
+
+    copying, loop = Copying(request, asked, begun), asyncio.get_running_loop()
     try:
-        reader, writer = await asyncio.open_unix_connection(worker)
+        await loop.create_unix_connection(lambda: copying, str(worker))
     except OSError:
         raise lost() from None
-    answer = _Answer(bodiless=request.method == "HEAD")
     try:
-        writer.write(asked)
-        while data := await _read(reader):
-            request[RELAYED] = True
-            _to_client(request, data)
-            answer.passed(data)
-            await request.writer.drain()
+        await copying.ended
     finally:
-        writer.close()
+        copying.close()
+    answer = copying.answer
+    if copying.left:
+        raise ConnectionResetError("the client has left")
     if not answer.size:
         raise lost()
     if not answer.whole:
@@ -94,59 +91,6 @@ async def _copied(request: web.Request, worker: Path, asked: bytes) -> web.Strea
         request.protocol.force_close()
         raise ConnectionResetError("the worker that answered is gone")
     return _Relayed(answer.status, keep_alive=request.keep_alive)
-
-
-async def _read(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await reader.read(PIECE)
-    except OSError:  # as if it had just closed; whether that was too early is seen from what came
-        return b""
-
-
-def _to_client(request: web.Request, data: bytes) -> None:
-    if request.transport is None:
-        raise ConnectionResetError("the client has left")
-    request.transport.write(data)
-
-
-class _Answer:
-    """What has been passed on of an answer: whether that is all of it."""
-
-    def __init__(self, *, bodiless: bool) -> None:
-        self.size = 0
-        self._bodiless = bodiless
-        self._head = b""
-        self._length: int | None = None
-        self._rest = 0  # bytes of the body so far
-        self._end = b""
-
-    def passed(self, data: bytes) -> None:
-        """Take note of a piece."""
-        self.size += len(data)
-        self._end = (self._end + data)[-len(LAST_CHUNK) :]
-        if self._rest or HEAD_END in self._head:
-            self._rest += len(data)
-            return
-        self._head += data
-        head, found, body = self._head.partition(HEAD_END)
-        if found:
-            self._head, self._rest = head + found, len(body)
-            told = CONTENT_LENGTH.search(self._head)
-            self._length = int(told[1]) if told else None
-
-    @property
-    def status(self) -> int:
-        """The status of a whole answer."""
-        return int(self._head[9:12])
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing of it is missing."""
-        if HEAD_END not in self._head:
-            return False
-        if self._bodiless or self.status in WITHOUT_BODY:
-            return True
-        return self._end == LAST_CHUNK if self._length is None else self._rest == self._length
 
 
 def _written(request: web.Request, body: bytes) -> bytes:

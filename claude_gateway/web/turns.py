@@ -100,6 +100,9 @@ async def begun(
 async def serve_turn(request: web.Request, wish: Wish) -> web.StreamResponse:
     """Begin the turn, or find the one that this request began before, and show it."""
     the_runs(request)
+    session = wish.about.session_id
+    if session is not None and not wish.about.is_new:
+        at_home(request, session)  # before anything is done that another worker does again
     if not wish.stream:
         return await _whole(request, await begun_run(request, wish), wish.headers)
     async with watched(request, wish.headers, wish.fail) as viewer:
