@@ -40,7 +40,9 @@ from claude_gateway.types.principals import Limits
 from claude_gateway.types.resources import Project
 from claude_gateway.types.sharing import Member
 from claude_gateway.web.approvals import read_verdict
-from tests.wire.hostile import much
+from tests.wire.hostile import LONG, much
+
+pytestmark = pytest.mark.timeout(3_600 if LONG else 60)
 
 Fields = Mapping[str, object]
 FORMATS = FormatChecker(formats=())
