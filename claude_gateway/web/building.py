@@ -165,7 +165,8 @@ def _door(settings: Settings, registry: Registry, issued: IssuedKeys | None) -> 
 def _at_home(gateway: Gateway, siblings: Siblings | None) -> None:
     """Add what depends on who lives where: all that is made here is at home here."""
     settings = gateway.settings
-    most, idle = settings[tool_settings.MCP_SESSIONS], settings[tool_settings.MCP_IDLE]
+    most = share_of(settings[tool_settings.MCP_SESSIONS], settings)
+    idle = settings[tool_settings.MCP_IDLE]
     if siblings is None:
         gateway.mcp_sessions = Sessions(most, idle)
     else:
@@ -208,9 +209,8 @@ def _runs(
 ) -> Runs | None:
     if registry.store is None:
         return None
-    return Runs(
-        registry.store, price, Limits(settings[keeping.MAX_LIVE_RUNS], settings[keeping.RUN_LOG])
-    )
+    most = share_of(settings[keeping.MAX_LIVE_RUNS], settings)
+    return Runs(registry.store, price, Limits(most, settings[keeping.RUN_LOG]))
 
 
 def _price(catalogue: Catalogue, costs: Costs, model: str, usage: Usage) -> Decimal | None:

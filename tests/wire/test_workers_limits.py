@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from claude_gateway.testing import FakeAnthropic, GatewayProcess
+from claude_gateway.testing.raw import refused
 from claude_gateway.testing.upstream import answering
 from claude_gateway.testing.wire import text
 from tests.wire.conftest import CLIENT_KEY, UPSTREAM_KEY
@@ -108,3 +109,19 @@ async def test_a_turn_that_is_passed_on_is_one_turn(
             async with asyncio.timeout(10):
                 while (await desk.ask("POST", CHAT, chat(None))).status != 200:
                     await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("gateway", [{"GATEWAY_MAX_LIVE_RUNS": "4"}], indirect=True)
+async def test_a_user_has_no_more_runs_at_work_in_all_workers_together(
+    gateway: GatewayProcess, upstream: FakeAnthropic
+) -> None:
+    async with desks(gateway, connections=4) as both:
+        gates = []
+        for home in (0, 1):
+            for _ in range(2):
+                gates.append(held(upstream))
+                await begun(both[0], at_home(home, 2, uuid4().hex))
+            answer = await both[1].ask("POST", CHAT, chat(at_home(home, 2, uuid4().hex)))
+            refused(answer, 429, "too_many_runs")
+        for gate in gates:
+            gate.set()
