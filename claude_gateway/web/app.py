@@ -45,7 +45,7 @@ from claude_gateway.web.openapi.endpoint import DESCRIPTION
 from claude_gateway.web.operation import words_of
 from claude_gateway.web.peers import TRUSTED
 from claude_gateway.web.sharing import together
-from claude_gateway.web.signing import SIGNS, sign
+from claude_gateway.web.signing import SIGNS, signature
 
 BUDGET = "/v1/admin/budgets/{kind}/{subject}/{period}"
 METHOD = re.compile("[A-Z]+")
@@ -180,7 +180,7 @@ def create_app(
             added = resource.add_route(method, route.handler, expect_handler=refuse_expectation)
             gateway.rules[added] = route.rule
     promises = (promising(gateway.settings[HSTS]),) if gateway.settings.given(TLS_CERT) else ()
-    app[SIGNS] = (sign, *promises)
+    app[SIGNS] = (signature, *promises)
     return app
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any, cast
+from typing import cast
 
 from aiohttp import http_exceptions, web
 from aiohttp.web_protocol import _ErrInfo
@@ -20,7 +19,9 @@ from claude_gateway.web.about import NAME
 from claude_gateway.web.bodies import alone
 from claude_gateway.web.gateway import REQUEST_ID
 from claude_gateway.web.guard import from_http
+from claude_gateway.web.passage import Incoming
 from claude_gateway.web.replies import failure
+from claude_gateway.web.whole import Whole
 
 log = logging.getLogger(__name__)
 
@@ -100,19 +101,39 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
-    def finish_response(
+    async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        """Put into the envelope what aiohttp refused on its own way to the guard.
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; say whether the client has left.
 
-        Another worker is told the end of an answer by the end of the connection.
+        What aiohttp refused on its own way to the guard is put into the envelope. Another worker is told the
+        end of an answer by the end of the connection.
         """
         if self.private:
             self.close()
-        if isinstance(resp, web.HTTPException) and isinstance(request, web.Request):
+        if type(resp) is Whole and isinstance(request, Incoming) and not self._upgraded:
+            data = request.answered(resp)
+            if data is not None:
+                request._finish()  # noqa: SLF001  # as aiohttp itself does it
+                return resp, await self._left(resp, data)
+        elif isinstance(resp, web.HTTPException) and isinstance(request, web.Request):
             name = request[REQUEST_ID] = request.get(REQUEST_ID) or Ids().request()
             resp = failure(from_http(resp, request), name)
-        return super().finish_response(request, resp, start_time)
+        return await super().finish_response(request, resp, start_time)
+
+    async def _left(self, answer: Whole, data: bytes) -> bool:
+        """Write an answer, and wait if too much of those before it waits; whether the client has left."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return True
+        transport.write(data)
+        answer.gone(len(data))
+        if self._paused:
+            try:
+                await self._drain_helper()
+            except ConnectionError:
+                return True
+        return False
 
     def log_exception(self, *args: object, **kw: object) -> None:
         """Say in one line that what came behind an answer was no body, and nothing of who has left.

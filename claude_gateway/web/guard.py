@@ -50,7 +50,7 @@ from claude_gateway.web.gateway import (
 from claude_gateway.web.peers import came_through_a_proxy, client_address
 from claude_gateway.web.rationing import rationed
 from claude_gateway.web.relay import RELAYED, relayed
-from claude_gateway.web.replies import failure
+from claude_gateway.web.replies import failure, size_of
 from claude_gateway.web.siblings import Elsewhere
 
 X_REQUEST_ID, X_API_KEY = istr("x-request-id"), istr("x-api-key")
@@ -75,7 +75,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await _answer(request, handler, gateway)
         status = response.status
         if not response.prepared:  # a stream has counted what it wrote
-            context.sent = response.content_length or 0
+            context.sent = size_of(response)
         return response
     finally:
         CURRENT.set(None)  # the next request on this connection is another one

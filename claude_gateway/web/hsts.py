@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from claude_gateway.access.places import host_name, is_loopback_name
@@ -15,16 +16,15 @@ HEADER = "Strict-Transport-Security"
 
 
 def promising(seconds: int) -> Sign:
-    """Return what puts the header on an answer.
+    """Return what says whether the header goes on an answer.
 
     A browser keeps it for a name with all its ports, so loopback names never have it: other
     programs of this machine speak plain http there.
     """
-    value = f"max-age={seconds}"
+    header = ((HEADER, f"max-age={seconds}"),)
 
-    def promise(request: web.Request, response: web.StreamResponse) -> None:
+    def promise(request: web.Request) -> Iterable[tuple[str, str]]:
         name = host_name(request.headers.get("Host", ""))
-        if name is not None and not is_loopback_name(name):
-            response.headers[HEADER] = value
+        return () if name is None or is_loopback_name(name) else header
 
     return promise

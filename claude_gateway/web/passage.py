@@ -16,7 +16,8 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from claude_gateway.web.guard import guard
-from claude_gateway.web.signing import SIGNS
+from claude_gateway.web.signing import SIGNS, sign
+from claude_gateway.web.whole import Whole
 
 LARGEST_READ = (
     64 * 2**20
@@ -44,10 +45,17 @@ class Incoming(web.Request):
         return key in self._state
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        sign(response, self.signature())
+
+    def answered(self, answer: Whole) -> bytes | None:
+        """Return an answer as it is sent; None if aiohttp is to write it."""
+        return answer.written(self._message, self.signature)
+
+    def signature(self) -> list[tuple[str, str]]:
+        """Return what an answer has on its head, whoever made it."""
         if self._match_info is None:  # what could not be read; the connection signs its own answers
-            return
-        for sign in self.app[SIGNS]:
-            sign(self, response)
+            return []
+        return [header for signature in self.app[SIGNS] for header in signature(self)]
 
 
 class Passage:

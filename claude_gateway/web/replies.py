@@ -15,6 +15,7 @@ from claude_gateway.errors import (
     Overloaded,
     Unauthorized,
 )
+from claude_gateway.web.whole import Whole
 
 BODY_UNREAD = (408, 413)
 OVERLOAD_PAUSE = 5.0  # seconds; what is asked for when upstream does not say
@@ -31,7 +32,15 @@ def bytes_reply(
     body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """JSON that is bytes already."""
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    reply = Whole(body, status)
+    if headers:
+        reply.headers.update(headers)
+    return reply
+
+
+def size_of(response: web.StreamResponse) -> int:
+    """Return the bytes of a body that is still to be sent, as far as they are known."""
+    return response.size if isinstance(response, Whole) else response.content_length or 0
 
 
 def failure(

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 
-from aiohttp import web
-
+from claude_gateway.context import Context
 from claude_gateway.types.runs import Run
 from claude_gateway.web.access_log import queued
-from claude_gateway.web.gateway import CONTEXT, RUN
 
 HEADER = "Server-Timing"
 
 
-def server_timing(request: web.Request) -> str | None:
+def server_timing(context: Context | None, run: Run | None) -> str | None:
     """Return the header's value, in milliseconds; None for what asked for no credential."""
-    context = request.get(CONTEXT)
     if context is None or context.admitted is None:
         return None
-    said = f"auth;dur={(context.admitted - context.began) * 1000:.2f}"
-    run, spent = request.get(RUN), context.spent
+    said, spent = f"auth;dur={(context.admitted - context.began) * 1000:.2f}", context.spent
     if waited := queued(context, run):
         said += _metric("queue", waited)
     if spent is not None and spent.store:

@@ -1,0 +1,91 @@
+"""Answers in one piece: what aiohttp does for them in twenty calls, in two.
+
+Head and body of an answer that nobody has done anything particular with are made of strings, and leave
+in one write. Of all others, aiohttp knows better what has to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_parser import RawRequestMessage
+
+JSON = "application/json"
+REASONS = {int(status): status.phrase for status in HTTPStatus}
+BODILESS, NOBODY_READS = (204, 304), (hdrs.METH_HEAD, hdrs.METH_CONNECT)
+LARGEST = (
+    2**16
+)  # bytes; to copy a body behind its head takes longer, from here on, than to write both
+# What an answer has of its own as long as nobody has done anything particular with it. `_keep_alive` is
+# there when it is to be the last of its connection.
+PLAIN = frozenset({"_body", "_status", "_reason", "_keep_alive"})
+# What aiohttp lets no header have, and a line's end is made of.
+CONTROLS = bytes({*range(0x20)} - {0x09}) + b"\x7f"
+
+
+class Whole(web.Response):
+    """JSON in one piece, which is aiohttp's own as soon as somebody asks for more than body and status."""
+
+    # aiohttp asks it of every answer; to find that there is none of a name takes longer.
+    __http_exception__ = False
+
+    def __init__(self, body: bytes, status: int) -> None:
+        self._body = body
+        self._status = status
+        self._reason = REASONS.get(status, "")
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for what is missing: headers, and all that most answers never need.
+        if "_headers" in self.__dict__:
+            raise AttributeError(name)
+        super().__init__(
+            body=self._body, status=self._status, reason=self._reason, content_type=JSON
+        )
+        return getattr(self, name)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        body = self._body
+        if type(body) is bytes and "_headers" not in self.__dict__:
+            return len(body)
+        return self.content_length or 0
+
+    def written(
+        self, message: RawRequestMessage, more: Callable[[], Iterable[tuple[str, str]]]
+    ) -> bytes | None:
+        """Return what answers `message`, with more headers than its own; None if aiohttp is to write it."""
+        body, status = self._body, self._status
+        if (
+            not self.__dict__.keys() <= PLAIN
+            or type(body) is not bytes
+            or len(body) > LARGEST
+            or message.version != HttpVersion11
+            or message.method in NOBODY_READS
+            or status < HTTPStatus.OK
+            or status in BODILESS
+        ):
+            return None
+        if self._keep_alive is None:
+            self._keep_alive = not message.should_close
+        first = (
+            f"HTTP/1.1 {status} {self._reason}\r\nContent-Type: {JSON}\r\n"
+            f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}"
+        )
+        lines = [first, *map(": ".join, more())]
+        if not self._keep_alive:
+            lines.append("Connection: close")
+        head = "\r\n".join(lines).encode()
+        ends = 2 * (len(lines) + 2)
+        if len(head) - len(head.translate(None, CONTROLS)) != ends:
+            return None  # a header would end its line itself, which aiohttp refuses
+        return b"%b\r\n\r\n%b" % (head, body)
+
+    def gone(self, size: int) -> None:
+        """Take note that it was written, in so many bytes."""
+        self._eof_sent = True
+        self._body_length = size
