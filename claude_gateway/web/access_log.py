@@ -132,7 +132,7 @@ def queued(context: Context, run: Run | None) -> float:
 def route_of(request: web.Request) -> str:
     """Return the template of the route that was resolved."""
     resource = request.match_info.route.resource
-    return resource.canonical if resource else "unknown"
+    return "unknown" if resource is None else resource.canonical
 
 
 def milliseconds(seconds: float) -> float:

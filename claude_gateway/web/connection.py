@@ -19,7 +19,7 @@ from claude_gateway.web.about import NAME
 from claude_gateway.web.bodies import alone
 from claude_gateway.web.gateway import REQUEST_ID
 from claude_gateway.web.guard import from_http
-from claude_gateway.web.passage import Incoming
+from claude_gateway.web.incoming import Incoming
 from claude_gateway.web.replies import failure
 from claude_gateway.web.whole import Whole
 
@@ -68,10 +68,19 @@ class Connection(web.RequestHandler):
         before = self._request_count
         super().data_received(data)
         if self._request_count != before:  # headers are complete
-            self._stop_waiting()
-            self._forget_frames()
+            if self._late is not None:
+                self._stop_waiting()
+            # Of what the parser refused keep the error alone.
+            newest = self._messages[-1][0] if self._messages else None
+            if type(newest) is _ErrInfo:
+                alone(newest.exc)
         elif self._late is None and not self._request_in_progress:
             self._expect_headers()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on reading, where anything was held back: every body that has been read asks for it."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_waiting()
@@ -146,12 +155,6 @@ class Connection(web.RequestHandler):
             log.warning("the rest of a request could not be read")
         elif self.transport is not None or not isinstance(exc, RuntimeError):
             super().log_exception(*args, **kw)
-
-    def _forget_frames(self) -> None:
-        """Of what the parser refused keep the error alone."""
-        newest = self._messages[-1][0] if self._messages else None
-        if type(newest) is _ErrInfo:
-            alone(newest.exc)
 
     def _expect_headers(self) -> None:
         server = self._manager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -40,13 +41,13 @@ from claude_gateway.web.edge import ROUTED
 from claude_gateway.web.gateway import (
     CONTEXT,
     GATEWAY,
-    GUARDED,
     PRINCIPAL,
     REQUEST_ID,
     RUN,
     Gateway,
     RouteRule,
 )
+from claude_gateway.web.incoming import Incoming, Way, way_of
 from claude_gateway.web.peers import came_through_a_proxy, client_address
 from claude_gateway.web.rationing import rationed
 from claude_gateway.web.relay import RELAYED, relayed
@@ -58,13 +59,13 @@ SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 CLIENT_CLOSED = 499
 
 
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def guard(request: Incoming, way: Way) -> web.StreamResponse:
     """Pass a request through all steps, before its handler and behind it."""
-    gateway = request.app[GATEWAY]
+    gateway = request.gateway
     asked = request.headers.get(X_REQUEST_ID)
     name = asked if asked and SANE_ID.fullmatch(asked) else gateway.ids.request()
-    request[REQUEST_ID] = name
-    context = request[CONTEXT] = Context(name, time.monotonic())
+    context = Context(name, time.monotonic())
+    request.kept[REQUEST_ID], request.kept[CONTEXT] = name, context
     CURRENT.set(context)
     following = gateway.following
     followed = following.request(start_of(request, name)) if following is not None else None
@@ -72,7 +73,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     gateway.live.add(task)
     status = CLIENT_CLOSED
     try:
-        response = await _answer(request, handler, gateway)
+        response = await _answer(request, way.handler, gateway, way.rule)
         status = response.status
         if not response.prepared:  # a stream has counted what it wrote
             context.sent = size_of(response)
@@ -80,31 +81,34 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         CURRENT.set(None)  # the next request on this connection is another one
         gateway.live.discard(task)
-        _over(request, gateway, status, followed)
+        end = RequestEnd(request.method, way.name, status, time.monotonic() - context.began)
+        if ROUTED in request.kept:
+            end = replace(end, route=route_of(request[ROUTED]))
+        _over(request, context, end, followed)
 
 
 def _over(
-    request: web.Request, gateway: Gateway, status: int, followed: Together[RequestEnd] | None
+    request: Incoming, context: Context, end: RequestEnd, followed: Together[RequestEnd] | None
 ) -> None:
     """Tell the log and the observers that a request has ended."""
-    context, routed = request[CONTEXT], request.get(ROUTED, request)
-    seconds, route = time.monotonic() - context.began, route_of(routed)
-    end = RequestEnd(request.method, route, status, seconds)
+    gateway, kept = request.gateway, request.kept
     if followed is not None:
         followed.ended(end)
-    if gateway.siblings is not None and RELAYED in request:  # another worker logs and counts it
+    if gateway.siblings is not None and RELAYED in kept:  # another worker logs and counts it
         return
-    if gateway.access_log is not None:
-        ended = Ended(status, seconds, request.get(PRINCIPAL), request.get(RUN))
+    log = gateway.access_log
+    if log is not None:
+        ended = Ended(end.status, end.seconds, kept.get(PRINCIPAL), kept.get(RUN))
         level = ended.level
-        if gateway.access_log.wants(level):
-            gateway.access_log.write(describe(routed, context, ended, level, route))
+        if log.wants(level):
+            log.write(describe(kept.get(ROUTED, request), context, ended, level, end.route))
     tell(gateway.hearing.requests, end)
 
 
-async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> web.StreamResponse:
+async def _answer(
+    request: web.Request, handler: Handler, gateway: Gateway, rule: RouteRule
+) -> web.StreamResponse:
     """Turn what is raised, by the checks as well, into the envelope."""
-    rule = gateway.rules.get(request.match_info.route, GUARDED)
     try:
         try:
             check_place(request, gateway)
@@ -130,7 +134,9 @@ async def _answer(request: web.Request, handler: Handler, gateway: Gateway) -> w
 
 async def _respond(request: web.Request) -> web.StreamResponse:
     """Answer what a profile has asked, with all checks."""
-    return await _answer(request, request.match_info.handler, request.app[GATEWAY])
+    gateway = request.app[GATEWAY]
+    way = way_of(request.match_info, gateway)
+    return await _answer(request, way.handler, gateway, way.rule)
 
 
 async def _admitted(

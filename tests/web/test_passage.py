@@ -10,7 +10,7 @@ from aiohttp import web
 from claude_gateway.testing.raw import chat_body
 from claude_gateway.web.app import PUBLIC, Route
 from claude_gateway.web.gateway import PERMIT, REQUEST_ID
-from claude_gateway.web.passage import Incoming
+from claude_gateway.web.incoming import Incoming
 
 if TYPE_CHECKING:
     from tests.conftest import Serving
