@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-POOL = 4096
+POOL = 4096  # bytes
 
 
 class Ids:
@@ -17,8 +17,8 @@ class Ids:
     __slots__ = ("_at", "_pool")
 
     def __init__(self) -> None:
-        self._pool = b""
-        self._at = POOL
+        self._pool = ""
+        self._at = 0
 
     def request(self) -> str:
         """An id for one HTTP request."""
@@ -54,7 +54,8 @@ class Ids:
 
     def _hex(self, size: int) -> str:
         at = self._at
-        if at + size > len(self._pool):
-            self._pool, at = os.urandom(POOL), 0
-        self._at = at + size
-        return self._pool[at : at + size].hex()
+        end = at + 2 * size
+        if end > len(self._pool):
+            self._pool, at, end = os.urandom(POOL).hex(), 0, 2 * size
+        self._at = end
+        return self._pool[at:end]

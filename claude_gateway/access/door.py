@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from claude_gateway.access import places
 from claude_gateway.access.throttle import Throttle
@@ -84,14 +85,17 @@ class Door:
             and (arrival.origin is None or places.is_local_origin(arrival.origin))
         )
 
-    async def admit(self, keys: Sequence[str], arrival: Callable[[], Arrival]) -> Principal:
+    def admit(
+        self, keys: Sequence[str], arrival: Callable[[], Arrival]
+    ) -> Coroutine[Any, Any, Principal]:
         """Say who is asking. Raises Unauthorized; a key that is present must be right.
 
         A wrong one too many from the same address is RateLimited instead. `arrival` is asked for the
         facts only when they decide something.
         """
-        if keys:
-            return await self._keyed(keys, arrival)
+        return self._keyed(keys, arrival) if keys else self._keyless(arrival)
+
+    async def _keyless(self, arrival: Callable[[], Arrival]) -> Principal:
         if self._rules.mode == "open" or (self._rules.mode == "local" and self.is_local(arrival())):
             return OWNER
         raise Unauthorized(

@@ -32,8 +32,24 @@ NOISY = ("asyncio", "aiohttp", "anthropic", "httpcore", "httpcore2", "httpx", "h
 OURS = "claude_gateway"
 # Attributes that every record has, or gets from who writes it elsewhere; what remains came with the call.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# Of the line of a request: fields with words, numbers and ids of the gateway's own.
+# Of the line of a request: fields with words and ids of the gateway's own, or with numbers.
 OWN_WORDS = frozenset({"time", "level", "event", "method", "route", "run"})
+NUMBERS = frozenset(
+    {
+        *(
+            "status",
+            "ms",
+            "bytes_in",
+            "bytes_out",
+            "stream",
+            "input_tokens",
+            "output_tokens",
+            "cost",
+        ),
+        *("first_token_ms", "upstream_ms", "queue_ms", "store_ms", "tools_ms", "rounds", "retries"),
+    }
+)
+HARMLESS = OWN_WORDS | NUMBERS
 # A line for a person begins with these.
 IN_FRONT = ("method", "route", "status")
 
@@ -155,10 +171,11 @@ def _redacted(_logger: object, _method: str, text: EventDict) -> str:
 
 def _request(line: EventDict) -> bytes:
     """Write the line of a request. Only what others may have named can look like a key."""
-    for name, value in line.items():
-        if type(value) is str and name not in OWN_WORDS:
+    for name in line.keys() - HARMLESS:
+        value = line[name]
+        if type(value) is str:
             line[name] = redacted(value)
-    return b"%b\n" % compact(line)
+    return compact(line) + b"\n"
 
 
 def _written(processors: Sequence[Processor], line: EventDict) -> bytes:

@@ -42,10 +42,13 @@ class Ended:
     @property
     def level(self) -> str:
         """How much the line matters."""
-        if self.status == FAILED:
+        status, error = self.status, None if self.run is None else self.run.error
+        if error is None and status < REFUSED[0]:
+            return "info"
+        if status == FAILED:
             return "error"
-        broken = self.run is not None and self.run.error not in (None, LEFT)
-        return "warning" if self.status >= FAILING or self.status in REFUSED or broken else "info"
+        broken = error is not None and error != LEFT
+        return "warning" if status >= FAILING or status in REFUSED or broken else "info"
 
 
 class AccessLog:
@@ -75,10 +78,11 @@ class AccessLog:
         return level in self._wanted
 
     def write(self, fields: Line) -> None:
-        """Add a line."""
+        """Add a line, which is given its time."""
         if not self._lines:
             asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
-        self._lines.append(self._render({"time": self._now(), **fields}))
+        fields["time"] = self._now()
+        self._lines.append(self._render(fields))
 
     def flush(self) -> None:
         """Write what has been collected; also called once at the end."""
@@ -99,6 +103,7 @@ def describe(request: web.Request, context: Context, ended: Ended, level: str, r
     """Say what was asked, by whom, and how it ended."""
     method = request.method
     fields: Line = {
+        "time": "",  # in front of the others; known when it is written
         "level": level,
         "event": "request",
         "request_id": context.request_id,

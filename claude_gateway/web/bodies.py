@@ -11,6 +11,7 @@ from claude_gateway.web.adapted import ADAPTED, Adapted
 from claude_gateway.web.gateway import GATEWAY, PRINCIPAL, RAW
 
 LARGEST_BODY = 32 * 2**20
+JSON = "application/json"
 ENCODINGS = ("identity", "gzip", "deflate")  # what aiohttp itself takes off
 
 
@@ -58,10 +59,15 @@ def alone(exc: BaseException) -> None:
 
 
 def _check(request: web.Request) -> None:
-    kind = request.content_type
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaType("Send JSON, with the header 'Content-Type: application/json'.")
-    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    headers = request.headers
+    # Nearly always it is that and nothing more, which need not be parsed.
+    if headers.get(hdrs.CONTENT_TYPE) != JSON:
+        kind = request.content_type
+        if kind != JSON and not kind.endswith("+json"):
+            raise UnsupportedMediaType(
+                "Send JSON, with the header 'Content-Type: application/json'."
+            )
+    encoding = headers.get(hdrs.CONTENT_ENCODING)
     if encoding is not None and encoding.lower() not in ENCODINGS:
         raise UnsupportedMediaType("Send the body uncompressed, or with gzip or deflate.")
     if (request.content_length or 0) > LARGEST_BODY:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -45,12 +46,10 @@ class Direct(Wanted):
         self.looped = None if tools is None else tools.rounds(self.run, self.translated.owned)
         self._rounds: Rounds = self.looped or PAUSES
 
-    async def answer(self) -> Answer:
+    def answer(self) -> Coroutine[Any, Any, Answer]:
         """Ask for the answer in one piece."""
         backend = self._resolved.backend
-        return await self._engine.complete(
-            backend, self._call, self.run, self._others, self._rounds
-        )
+        return self._engine.complete(backend, self._call, self.run, self._others, self._rounds)
 
     def batches(self) -> AsyncGenerator[Sequence[Event]]:
         """Ask for the answer as a stream."""

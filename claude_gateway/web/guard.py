@@ -106,7 +106,7 @@ def _over(
 
 
 async def _answer(
-    request: web.Request, handler: Handler, gateway: Gateway, rule: RouteRule
+    request: Incoming, handler: Handler, gateway: Gateway, rule: RouteRule
 ) -> web.StreamResponse:
     """Turn what is raised, by the checks as well, into the envelope."""
     try:
@@ -117,7 +117,7 @@ async def _answer(
                 return await gateway.edge.adapted(request, profile, _respond)
             return await _admitted(request, handler, gateway, rule)
         except Elsewhere as there:
-            if gateway.siblings is None or ADAPTED in request:
+            if gateway.siblings is None or ADAPTED in request.kept:
                 raise
             home, body = there.home, there.body
         return await relayed(request, gateway.siblings, home, body)
@@ -134,13 +134,14 @@ async def _answer(
 
 async def _respond(request: web.Request) -> web.StreamResponse:
     """Answer what a profile has asked, with all checks."""
-    gateway = request.app[GATEWAY]
+    assert isinstance(request, Incoming)  # noqa: S101  # made of one
+    gateway = request.gateway
     way = way_of(request.match_info, gateway)
     return await _answer(request, way.handler, gateway, way.rule)
 
 
 async def _admitted(
-    request: web.Request, handler: Handler, gateway: Gateway, rule: RouteRule
+    request: Incoming, handler: Handler, gateway: Gateway, rule: RouteRule
 ) -> web.StreamResponse:
     if not rule.foreign_pages:
         check_pages(request, gateway)
@@ -149,8 +150,9 @@ async def _admitted(
     if rule.public:
         return await handler(request)
     principal = await gateway.door.admit(_keys(request), partial(_arrival, request))
-    request[PRINCIPAL] = principal
-    context = request[CONTEXT]
+    kept = request.kept
+    kept[PRINCIPAL] = principal
+    context = kept[CONTEXT]
     context.principal, context.admitted = principal.id, time.monotonic()
     profile = gateway.edge.of_key(request, principal)
     if profile is not None:

@@ -79,4 +79,7 @@ class Incoming(web.Request):
         """Return what an answer has on its head, whoever made it."""
         if self._match_info is None and self.way is None:
             return []  # what could not be read; the connection signs its own answers
-        return [header for signature in self.app[SIGNS] for header in signature(self)]
+        signed: list[tuple[str, str]] = []
+        for signature in self.app[SIGNS]:
+            signed += signature(self)
+        return signed

@@ -6,7 +6,7 @@ in one write. Of all others, aiohttp knows better what has to be done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -56,7 +56,7 @@ class Whole(web.Response):
         return self.content_length or 0
 
     def written(
-        self, message: RawRequestMessage, more: Callable[[], Iterable[tuple[str, str]]]
+        self, message: RawRequestMessage, more: Callable[[], Sequence[tuple[str, str]]]
     ) -> bytes | None:
         """Return what answers `message`, with more headers than its own; None if aiohttp is to write it."""
         body, status = self._body, self._status
@@ -72,18 +72,18 @@ class Whole(web.Response):
             return None
         if self._keep_alive is None:
             self._keep_alive = not message.should_close
-        first = (
-            f"HTTP/1.1 {status} {self._reason}\r\nContent-Type: {JSON}\r\n"
-            f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}"
-        )
-        lines = [first, *map(": ".join, more())]
-        if not self._keep_alive:
-            lines.append("Connection: close")
-        head = "\r\n".join(lines).encode()
-        ends = 2 * (len(lines) + 2)
-        if len(head) - len(head.translate(None, CONTROLS)) != ends:
+        signed = more()
+        words = self._reason + "".join([value for _, value in signed])
+        plain = words.encode()
+        if len(plain.translate(None, CONTROLS)) != len(plain):
             return None  # a header would end its line itself, which aiohttp refuses
-        return b"%b\r\n\r\n%b" % (head, body)
+        head = (
+            f"HTTP/1.1 {status} {self._reason}\r\nContent-Type: {JSON}\r\n"
+            f"Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n"
+            + "\r\n".join(map(": ".join, signed))
+            + ("\r\n\r\n" if self._keep_alive else "\r\nConnection: close\r\n\r\n")
+        )
+        return head.encode() + body
 
     def gone(self, size: int) -> None:
         """Take note that it was written, in so many bytes."""
