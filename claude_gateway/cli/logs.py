@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import filterfalse
 from typing import Any, cast
 
 from claude_gateway.cli.lean_structlog import (
@@ -171,7 +172,7 @@ def _redacted(_logger: object, _method: str, text: EventDict) -> str:
 
 def _request(line: EventDict) -> bytes:
     """Write the line of a request. Only what others may have named can look like a key."""
-    for name in line.keys() - HARMLESS:
+    for name in filterfalse(HARMLESS.__contains__, line):
         value = line[name]
         if type(value) is str:
             line[name] = redacted(value)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from multidict import CIMultiDictProxy
 
 from claude_gateway.web.gateway import GUARDED, Gateway, RouteRule
 from claude_gateway.web.signing import SIGNS, sign
@@ -39,8 +40,10 @@ class Incoming(web.Request):
     attributes here: whoever makes one sets them with `at`.
     """
 
-    ATTRS = web.Request.ATTRS | {"app", "gateway", "get", "kept", "way"}
+    ATTRS = web.Request.ATTRS | {"app", "gateway", "get", "headers", "kept", "method", "way"}
     app = cast("web.Application", None)
+    headers = cast("CIMultiDictProxy[str]", None)
+    method = ""
     gateway = cast("Gateway", None)
     kept: dict[Any, Any]  # what the keys of requests stand for
     way: Way | None = None  # where it goes, if that was found without searching
@@ -48,6 +51,7 @@ class Incoming(web.Request):
     def at(self, app: web.Application, gateway: Gateway) -> None:
         """Set what is at hand."""
         self.app, self.gateway, self.kept = app, gateway, self._state
+        self.headers, self.method = self._headers, self._method
         # The dictionary's own, in the place of the mapping's that waits for a KeyError.
         self.get: Callable[..., Any] = self._state.get
 

@@ -31,7 +31,8 @@ class Passage:
         self._app = app
         self._gateway = app[GATEWAY]
         self._loop = asyncio.get_running_loop()
-        # Of routes without variables nothing has to be searched for.
+        # Of routes without variables nothing has to be searched for, and of one that is asked for as it is
+        # written, nothing parsed.
         self._plain = {
             (route.method, resource.canonical): way_of(
                 web.UrlMappingMatchInfo({}, route), self._gateway
@@ -39,6 +40,7 @@ class Passage:
             for resource in app.router.resources()
             if isinstance(resource, web.PlainResource)
             for route in resource
+            if "%" not in resource.canonical
         }
 
     def request(
@@ -55,7 +57,10 @@ class Passage:
         )
         made.at(self._app, self._gateway)
         if hdrs.EXPECT not in message.headers:
-            made.way = self._plain.get((message.method, message.url.path_safe))
+            plain, method = self._plain, message.method
+            made.way = plain.get((method, message.path)) or plain.get(
+                (method, message.url.path_safe)
+            )
         return made
 
     def answer(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:

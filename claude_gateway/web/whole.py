@@ -27,25 +27,35 @@ PLAIN = frozenset({"_body", "_status", "_reason", "_keep_alive"})
 CONTROLS = bytes({*range(0x20)} - {0x09}) + b"\x7f"
 
 
+class _Later:
+    """What aiohttp's own has from its beginning, and ours from when somebody asks for it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, answer: Whole, owner: type) -> Any:
+        answer.complete()
+        return answer.__dict__[self._name]  # which is found there from now on
+
+
 class Whole(web.Response):
     """JSON in one piece, which is aiohttp's own as soon as somebody asks for more than body and status."""
 
     # aiohttp asks it of every answer; to find that there is none of a name takes longer.
     __http_exception__ = False
 
+    _headers, _state = _Later(), _Later()
+
     def __init__(self, body: bytes, status: int) -> None:
         self._body = body
         self._status = status
         self._reason = REASONS.get(status, "")
 
-    def __getattr__(self, name: str) -> Any:
-        # Called for what is missing: headers, and all that most answers never need.
-        if "_headers" in self.__dict__:
-            raise AttributeError(name)
+    def complete(self) -> None:
+        """Make all of it that aiohttp's own has."""
         super().__init__(
             body=self._body, status=self._status, reason=self._reason, content_type=JSON
         )
-        return getattr(self, name)
 
     @property
     def size(self) -> int:
@@ -69,6 +79,8 @@ class Whole(web.Response):
             or status < HTTPStatus.OK
             or status in BODILESS
         ):
+            if "_headers" not in self.__dict__:
+                self.complete()
             return None
         if self._keep_alive is None:
             self._keep_alive = not message.should_close
