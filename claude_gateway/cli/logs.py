@@ -51,6 +51,8 @@ NUMBERS = frozenset(
     }
 )
 HARMLESS = OWN_WORDS | NUMBERS
+# Names that are remembered to hold no credential, and the characters of one.
+MOST_CLEAN, LONGEST_CLEAN = 500, 100
 # A line for a person begins with these.
 IN_FRONT = ("method", "route", "status")
 
@@ -77,7 +79,9 @@ def ending(form: str) -> Sequence[Processor]:
 
 def request_line(form: str) -> Callable[[MutableMapping[str, Any]], bytes]:
     """Return what writes the line of a request, as JSON without the detours: there are many."""
-    return partial(_written, tuple(ending(form))) if for_a_person(form) else _request
+    return (
+        partial(_written, tuple(ending(form))) if for_a_person(form) else partial(_request, set())
+    )
 
 
 def configure(form: str, level: str, plugins: Iterable[str] = ()) -> None:
@@ -170,12 +174,19 @@ def _redacted(_logger: object, _method: str, text: EventDict) -> str:
     return redacted(cast("str", text))
 
 
-def _request(line: EventDict) -> bytes:
-    """Write the line of a request. Only what others may have named can look like a key."""
+def _request(clean: set[str], line: EventDict) -> bytes:
+    """Write the line of a request. Only what others may have named can look like a key.
+
+    `clean` are a few names of those who ask, and of what they ask for, that hold no credential: they come
+    again and again.
+    """
     for name in filterfalse(HARMLESS.__contains__, line):
         value = line[name]
-        if type(value) is str:
-            line[name] = redacted(value)
+        # What is one word is no credential, and so are most ids.
+        if type(value) is str and value not in clean and not value.isidentifier():
+            line[name] = shown = redacted(value)
+            if shown == value and len(clean) < MOST_CLEAN and len(value) <= LONGEST_CLEAN:
+                clean.add(value)
     return compact(line) + b"\n"
 
 

@@ -70,7 +70,8 @@ def _check(request: web.Request) -> None:
     encoding = headers.get(hdrs.CONTENT_ENCODING)
     if encoding is not None and encoding.lower() not in ENCODINGS:
         raise UnsupportedMediaType("Send the body uncompressed, or with gzip or deflate.")
-    if (request.content_length or 0) > LARGEST_BODY:
+    length = headers.get(hdrs.CONTENT_LENGTH)
+    if length is not None and int(length) > LARGEST_BODY:
         raise _too_large()
 
 

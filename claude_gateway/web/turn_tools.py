@@ -115,7 +115,10 @@ async def turn_tools(
 
 def wants_events(request: web.Request, *, asked: bool = False) -> bool:
     """Whether the client wants to see what the gateway does in the turn."""
-    said = request.headers.get(EVENTS, "").lower()
+    wish = request.headers.get(EVENTS)
+    if wish is None:
+        return asked
+    said = wish.lower()
     if said not in ("", "true", "false"):
         raise InvalidRequest(
             f"{EVENTS} must be true or false.", code="invalid_header", param=EVENTS

@@ -233,3 +233,19 @@ def test_the_level_is_the_least_that_is_said_and_libraries_are_quieter(
     logging.getLogger("some.library").warning("f")
     logging.getLogger("some.library").debug("noise")
     assert [line["event"] for line in log.lines] == said
+
+
+@pytest.mark.parametrize("field", ["model", "request_id", "principal", "something new"])
+def test_s6_a_key_is_masked_in_every_line_however_often_it_comes(field: str) -> None:
+    write = request_line("json")
+    key, plain = "sk-ant-api03-CANARYCANARY", "claude-opus-4-8"
+    for value in (plain, key, plain, key):
+        written = json.loads(write({**LINE, field: value}))
+        assert written[field] == (plain if value == plain else "sk-***")
+
+
+def test_s6_names_are_remembered_as_harmless_only_so_many_and_not_with_another_sign() -> None:
+    write = request_line("json")
+    for i in range(1_000):
+        assert f'"model":"m-{i}"'.encode() in write({**LINE, "model": f"m-{i}"})
+        assert b"CANARY" not in write({**LINE, "model": f"m-{i} sk-CANARYCANARY"})
