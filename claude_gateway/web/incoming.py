@@ -15,7 +15,7 @@ from claude_gateway.web.signing import SIGNS, sign
 from claude_gateway.web.whole import Whole
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Way:
     """Where a request goes. `name` is the template of its route."""
 

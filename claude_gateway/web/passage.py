@@ -57,16 +57,15 @@ class Passage:
         )
         made.at(self._app, self._gateway)
         if hdrs.EXPECT not in message.headers:
-            plain, method = self._plain, message.method
-            made.way = plain.get((method, message.path)) or plain.get(
-                (method, message.url.path_safe)
-            )
+            made.way = self._plain.get((message.method, message.path))
         return made
 
     def answer(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Find the route, and pass the guard."""
         assert isinstance(request, Incoming)  # noqa: S101  # made above
         way = request.way
+        if way is None and hdrs.EXPECT not in request.headers:  # perhaps it was asked for otherwise
+            way = request.way = self._plain.get((request.method, request.rel_url.path_safe))
         return self._sought(request) if way is None else guard(request, way)
 
     async def _sought(self, request: Incoming) -> web.StreamResponse:

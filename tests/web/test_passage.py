@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from claude_gateway.testing.raw import chat_body
+from claude_gateway.testing.raw import Connection, chat_body, request
 from claude_gateway.web.app import PUBLIC, Route
 from claude_gateway.web.gateway import PERMIT, REQUEST_ID
 from claude_gateway.web.incoming import Incoming
@@ -55,3 +55,17 @@ async def test_a_method_that_a_route_does_not_have_is_refused(serving: Serving) 
         answer = await app.ask("POST", "/plain", chat_body())
     assert answer.status == 405
     assert answer.header("allow") == "GET, HEAD"
+
+
+@pytest.mark.parametrize("expects", ["100-continue", "a miracle"])
+async def test_what_a_client_expects_is_heard_however_a_route_is_written(
+    serving: Serving, expects: str
+) -> None:
+    async with serving(routes=ROUTES) as app:
+        for target in ("/plain", "/plain?a=1", "/of/x"):
+            async with Connection(app.port) as connection:
+                await connection.send(request("GET", target, headers={"expect": expects}))
+                first = await connection.head()
+                assert first.status == (100 if expects == "100-continue" else 400)
+                if first.status == 100:
+                    assert (await connection.response()).status == 200
