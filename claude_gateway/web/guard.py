@@ -171,7 +171,7 @@ async def admit_again(request: web.Request) -> None:
     """
     gateway = request.app[GATEWAY]
     principal = await gateway.door.admit(_keys(request), partial(_arrival, request))
-    scopes = gateway.rules.get(request.match_info.route, GUARDED).scopes
+    scopes = way_of(request.match_info, gateway).rule.scopes
     if scopes and principal.scopes.isdisjoint(scopes):
         raise lacking(scopes)
     request[PRINCIPAL] = principal
