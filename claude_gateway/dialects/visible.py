@@ -40,7 +40,7 @@ def owned(own: Collection[str], tools: object) -> Owned:
 def visible(message: Mapping[str, object], own: Owned) -> Mapping[str, object]:
     """Return the message without calls of these tools."""
     content = message.get("content")
-    if not own or not isinstance(content, list):
+    if not own.names or not isinstance(content, list):
         return message
     return {**message, "content": [block for block in content if not is_own(block, own)]}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from claude_gateway import sse
 from claude_gateway.dialects.openai import endings
@@ -25,20 +25,7 @@ def completion(
     `used` is what the message's `usage` says, to who has read it already.
     """
     extras = extras or NO_EXTRAS
-    blocks = _blocks(visible(message, extras.own))
-    names = tool_names or {}
-    calls = [_call(block, names) for block in blocks if block.get("type") == "tool_use"]
-    texts = _pieces(blocks, "text")
-    thoughts = _pieces(blocks, "thinking")
-    said: dict[str, object] = {
-        "role": "assistant",
-        "content": "".join(texts) if texts or not calls else None,
-        "refusal": endings.refusal(message),
-    }
-    if any(thoughts):
-        said["reasoning_content"] = "".join(thoughts)
-    if calls:
-        said["tool_calls"] = calls
+    said = _said(visible(message, extras.own), tool_names or {}, endings.refusal(message))
     return {
         "id": f"chatcmpl-{message.get('id', '')}",
         "object": "chat.completion",
@@ -49,7 +36,7 @@ def completion(
                 "index": 0,
                 "message": said,
                 "logprobs": None,
-                **endings.finish(message, has_calls=bool(calls)),
+                **endings.finish(message, has_calls="tool_calls" in said),
             }
         ],
         "usage": extras.usage(used or Usage.from_wire(message.get("usage"))),
@@ -60,20 +47,37 @@ def completion(
 
 def final_text(message: Mapping[str, object]) -> str | None:
     """Return the text of an answer; None when it calls tools or refuses, and so is not the last."""
-    blocks = _blocks(message)
-    calls = any(block.get("type") == "tool_use" for block in blocks)
-    return None if calls or endings.refusal(message) else "".join(_pieces(blocks, "text"))
+    refusal = endings.refusal(message)
+    said = _said(message, {}, refusal)
+    return None if refusal or "tool_calls" in said else str(said["content"])
 
 
-def _blocks(message: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+def _said(
+    message: Mapping[str, object], names: Mapping[str, str], refusal: str | None
+) -> dict[str, object]:
+    """Return what the blocks of a message say, as OpenAI's message."""
+    texts: list[str] = []
+    thoughts: list[str] = []
+    calls: list[dict[str, object]] = []
     content = message.get("content")
-    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
-
-
-def _pieces(blocks: Sequence[Mapping[str, object]], kind: str) -> list[str]:
-    """Return the strings of the blocks of one kind, which stand under the kind's own name."""
-    found = [block.get(kind) for block in blocks if block.get("type") == kind]
-    return [piece for piece in found if isinstance(piece, str)]
+    for block in content if isinstance(content, list) else ():
+        kind = block.get("type") if isinstance(block, dict) else None
+        if kind == "text" and isinstance(piece := block.get("text"), str):
+            texts.append(piece)
+        elif kind == "thinking" and isinstance(piece := block.get("thinking"), str):
+            thoughts.append(piece)
+        elif kind == "tool_use":
+            calls.append(_call(block, names))
+    said: dict[str, object] = {
+        "role": "assistant",
+        "content": "".join(texts) if texts or not calls else None,
+        "refusal": refusal,
+    }
+    if any(thoughts):
+        said["reasoning_content"] = "".join(thoughts)
+    if calls:
+        said["tool_calls"] = calls
+    return said
 
 
 def _call(block: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:

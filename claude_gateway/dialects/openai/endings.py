@@ -61,10 +61,11 @@ def refusal(delta: Mapping[str, object]) -> str | None:
 
 def usage(used: Usage) -> dict[str, object]:
     """Count as OpenAI does: the prompt includes what was cached, and the total is the sum."""
+    prompt, answer = used.prompt_tokens, used.output_tokens
     return {
-        "prompt_tokens": used.prompt_tokens,
-        "completion_tokens": used.output_tokens,
-        "total_tokens": used.total_tokens,
+        "prompt_tokens": prompt,
+        "completion_tokens": answer,
+        "total_tokens": prompt + answer,
         "prompt_tokens_details": {
             "cached_tokens": used.cache_read_input_tokens,
             "cache_write_tokens": used.cache_creation_input_tokens,

@@ -11,6 +11,7 @@ from claude_gateway.dialects.openai.parts import blocks, has_audio, left_out, te
 from claude_gateway.dialects.openai.turns import Conversation, Turns, marked
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
+ROLE_AND_CONTENT = 2  # fields
 
 
 def conversation(
@@ -36,20 +37,44 @@ def conversation(
         fill_in=fill_in,
     )
     turns.asked("messages")
+    turns.talk.may_be_marked = False
     if system_prompt and system_prompt.strip():
         turns.talk.system.append({"type": "text", "text": system_prompt})
     for i, message in enumerate(messages):
-        path = f"messages[{i}]"
-        _read(turns, expect(message, dict, path), path)
+        if not _takes_plain(turns, message):
+            path = f"messages[{i}]"
+            _read(turns, expect(message, dict, path), path)
     turns.finish()
     if not turns.talk.messages:
         wrong("messages", "must have at least one message of a user with some content")
     return turns.talk
 
 
+def _takes_plain(turns: Turns, message: object) -> bool:
+    """Take a message that is text of the user or the system and nothing else, as most are.
+
+    Nothing can be wrong with it, so that no path to it is needed. Any other message is left to `_read`,
+    which would do the same with these.
+    """
+    if type(message) is not dict or len(message) != ROLE_AND_CONTENT:
+        return False
+    content = message.get("content")
+    if type(content) is not str or not content.strip():
+        return False
+    role = message.get("role")
+    if role == "user":
+        turns.user([{"type": "text", "text": content}], "")
+    elif role in ("system", "developer"):
+        turns.system([{"type": "text", "text": content}])
+    else:
+        return False
+    return True
+
+
 def _read(turns: Turns, message: Mapping[str, object], path: str) -> None:
     role = required(message, "role", str, f"{path}.")
     content, where = message.get("content"), f"{path}.content"
+    turns.talk.may_be_marked = True
     if not isinstance(content, str):
         turns.talk.audio = turns.talk.audio or has_audio(content)
         turns.talk.left_out |= left_out(content)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from claude_gateway.dialects.fields import optional, wrong
+from claude_gateway.dialects.openai.caching import NAMES as CACHING
 from claude_gateway.dialects.openai.caching import keep_prefixes
 from claude_gateway.dialects.openai.effort import effort, shown
 from claude_gateway.dialects.openai.formats import Shape, in_words
@@ -92,10 +93,7 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     if shape and shape.format and (not model.structured_outputs or _cites(talk.messages)):
         shape = in_words(shape, ignored)
     box = _box(asked, model)
-    wishes = [shape.words if shape else "", box.words]
-    if not asked.joins and wishes[0]:
-        talk.system.append({"type": "text", "text": wishes.pop(0)})
-    words = "\n".join(filter(None, wishes))
+    words = _wishes(asked, shape, box) if shape is not None or box.words else ""
     most = model.max_tokens
     params: dict[str, object] = {"max_tokens": min(asked.limit or most, most)}
     if talk.system:
@@ -103,15 +101,18 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     params["messages"] = talk.messages
     if asked.stops:
         params["stop_sequences"] = asked.stops
-    params |= {**_named(fields, model, ignored), **_tools(box, asked.past_tools)}
-    level, name = asked.effort
-    thinking = effort(level, name, model, params, ignored)
-    params |= _output(shape, shown(asked.show, thinking, model, params, ignored))
-    keep_prefixes(params, fields, auto=auto_cache)
+    if not NAMED.isdisjoint(fields):
+        params |= _named(fields, model, ignored)
+    if box is not NO_TOOLS or asked.past_tools:
+        params |= _tools(box, asked.past_tools)
+    params |= _output(asked, shape, model, params)
+    if auto_cache or not CACHING.isdisjoint(fields) or _may_be_marked(asked, box):
+        keep_prefixes(params, fields, auto=auto_cache)
     if words and not asked.joins:  # after the last breakpoint: the next request won't say it again
         _remind(params, talk.messages, words)
-    names = (box.names, shape, words, box.own, box.left_out, asked.limit is None)
-    return Translated(params, tuple(sorted(ignored)), *names)
+    told = tuple(sorted(ignored)) if ignored else ()
+    open_ended = asked.limit is None
+    return Translated(params, told, box.names, shape, words, box.own, box.left_out, open_ended)
 
 
 def unlike(fields: Mapping[str, object], reported: Mapping[str, Sequence[object]]) -> list[str]:
@@ -119,6 +120,8 @@ def unlike(fields: Mapping[str, object], reported: Mapping[str, Sequence[object]
 
     `reported` holds them, each with the values that ask for nothing special.
     """
+    if reported.keys().isdisjoint(fields):  # nearly always
+        return []
     return [
         key
         for key, value in fields.items()
@@ -144,6 +147,20 @@ def _box(asked: Asked, model: ModelInfo) -> Toolbox:
         return NO_TOOLS
     flat = asked.flat_tools
     return toolbox(asked.fields, model, called, asked.ignored, flat=flat, own=asked.own)
+
+
+def _wishes(asked: Asked, shape: Shape | None, box: Toolbox) -> str:
+    """Return in words what can be asked for in no other way, unless the system's text says it."""
+    of_shape = shape.words if shape is not None else ""
+    if of_shape and not asked.joins:
+        asked.talk.system.append({"type": "text", "text": of_shape})
+        of_shape = ""
+    return "\n".join(filter(None, (of_shape, box.words)))
+
+
+def _may_be_marked(asked: Asked, box: Toolbox) -> bool:
+    """Whether there may be cache breakpoints: in messages, in tools, or in what was said before."""
+    return asked.talk.may_be_marked or asked.joins or box is not NO_TOOLS
 
 
 def _tools(box: Toolbox, past: Sequence[object]) -> Mapping[str, object]:
@@ -218,10 +235,17 @@ def _tier(fields: Mapping[str, object], ignored: list[str]) -> dict[str, object]
     return {"service_tier": tiers[asked]}
 
 
-def _output(shape: Shape | None, asked: dict[str, object]) -> dict[str, object]:
-    """Say what shape the answer must have beside how much to think, which is `asked`."""
+def _output(
+    asked: Asked, shape: Shape | None, model: ModelInfo, params: Mapping[str, object]
+) -> dict[str, object]:
+    """Say how much to think, and what shape the answer must have; `params` are the others."""
+    level, name = asked.effort
+    if level is None and shape is None and not asked.show:
+        return {}
+    thinking = effort(level, name, model, params, asked.ignored)
+    thinking = shown(asked.show, thinking, model, params, asked.ignored)
     if shape is None or shape.format is None:
-        return asked
-    level = asked.get("output_config")
-    config = {**level, "format": shape.format} if isinstance(level, dict) else {}
-    return {**asked, "output_config": config or {"format": shape.format}}
+        return thinking
+    config = thinking.get("output_config")
+    config = {**config, "format": shape.format} if isinstance(config, dict) else {}
+    return {**thinking, "output_config": config or {"format": shape.format}}

@@ -63,7 +63,7 @@ class ChatRequest:
     fields: Mapping[str, object]
     model: str | None
     stream: bool
-    include_usage: bool
+    include_usage: bool = False
     affinity: str = ""
     fill_in: bool = False
     events: bool = False
@@ -72,20 +72,22 @@ class ChatRequest:
 
 def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ChatRequest:
     """Read what is needed before the model is known. Raises InvalidRequest naming the field."""
-    options = optional(fields, "stream_options", dict) or {}
     count = optional(fields, "n", int)
     if count not in (None, 1):
         wrong("n", "must be 1: Claude gives one answer to a request", code="unsupported_value")
-    return ChatRequest(
+    asked = ChatRequest(
         fields,
         optional(fields, "model", str),
         bool(optional(fields, "stream", bool)),
-        bool(optional(options, "include_usage", bool, "stream_options.")),
-        optional(fields, "prompt_cache_key", str) or "",
-        fill_in,
-        bool(optional(options, "include_events", bool, "stream_options.")),
-        bool(optional(options, "include_obfuscation", bool, "stream_options.")),
+        affinity=optional(fields, "prompt_cache_key", str) or "",
+        fill_in=fill_in,
     )
+    if options := optional(fields, "stream_options", dict):
+        path = "stream_options."
+        asked.include_usage = bool(optional(options, "include_usage", bool, path))
+        asked.events = bool(optional(options, "include_events", bool, path))
+        asked.pads = bool(optional(options, "include_obfuscation", bool, path))
+    return asked
 
 
 def talk_of(request: ChatRequest, model: ModelInfo, open_calls: Sequence[str] = ()) -> Conversation:

@@ -16,6 +16,7 @@ from claude_gateway.dialects.openai.calls import upstream_id
 from claude_gateway.dialects.openai.media import Block
 from claude_gateway.dialects.openai.names import upstream_name
 
+PLAIN_TEXT = frozenset({"type", "text"})
 # Said in place of a result that never came, when the client wants to go on without it.
 NO_RESULT = "This call has no result: it was not carried out, or its answer was lost."
 
@@ -28,6 +29,7 @@ class Conversation:
     messages: list[dict[str, object]] = field(default_factory=list)
     tool_names: dict[str, None] = field(default_factory=dict)  # as an ordered set
     audio: bool = False  # whether some was left out
+    may_be_marked: bool = True  # whether there may be cache breakpoints in it
     left_out: set[str] = field(default_factory=set)  # what else was
 
 
@@ -67,7 +69,8 @@ class Turns:
     def finish(self) -> None:
         """Put the turns into the conversation."""
         self.settle()
-        self._announce()
+        if self._announced:
+            self._announce()
         self.talk.messages = [
             {"role": role, "content": plain(content)} for role, content in self._turns
         ]
@@ -93,7 +96,8 @@ class Turns:
             wrong(path, "must be the user's: a conversation cannot begin with the assistant")
         if said:
             thoughts, self._thoughts = self._thoughts, []
-            self._announce()
+            if self._announced:
+                self._announce()
             self._append("assistant", [*thoughts, *said] if thoughts else said)
 
     def thought(self, thoughts: Sequence[Block]) -> None:
@@ -197,6 +201,6 @@ def _no_result(call_id: str) -> Block:
 
 def plain(content: Sequence[Block]) -> str | list[Block]:
     """Write a single plain text as a string, as a native client would."""
-    if len(content) == 1 and content[0].keys() == {"type", "text"}:
+    if len(content) == 1 and content[0].keys() == PLAIN_TEXT:
         return str(content[0]["text"])
     return list(content)
