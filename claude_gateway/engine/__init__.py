@@ -16,7 +16,7 @@ from functools import partial
 from claude_gateway.backends import Backend
 from claude_gateway.engine.account import account, note
 from claude_gateway.engine.between import Between, decided
-from claude_gateway.engine.booking import Booking, Round, Upstream, tell_round
+from claude_gateway.engine.booking import Booking, Round, Upstream
 from claude_gateway.engine.breaker import Breakers
 from claude_gateway.engine.caller import Caller
 from claude_gateway.engine.calls import Asking, Begun, folded
@@ -24,7 +24,7 @@ from claude_gateway.engine.deadline import until
 from claude_gateway.engine.fallback import Alternative
 from claude_gateway.engine.followed import FollowedCaller
 from claude_gateway.engine.following import Following
-from claude_gateway.engine.hearing import Hearing, tell
+from claude_gateway.engine.hearing import Hearing, tell, tell_round
 from claude_gateway.engine.joining import Joiner
 from claude_gateway.engine.pauses import PAUSES
 from claude_gateway.engine.paying import PayingCaller, Purse
@@ -101,7 +101,8 @@ class Engine:
             return await folded(self.stream(backend, request, run, alternatives, rounds))
         asking = Asking(backend, request, alternatives)
         with Booking(run, self._hearing, self._places) as book:
-            await book.place()
+            if not book.place_now():
+                await book.place()
             if rounds is not None and rounds.possible(request):
                 return await self._concatenated(asking, run, rounds)
             with Upstream(run):
@@ -118,7 +119,7 @@ class Engine:
     ) -> AsyncGenerator[Sequence[Event]]:
         """Yield the batches of one call of the model; without `book` it is one of several."""
         with book or nullcontext():
-            if book is not None:
+            if book is not None and not book.place_now():
                 await book.place()
             with Upstream(run):
                 now = await begun()
@@ -186,7 +187,7 @@ class Engine:
 
     def _account(self, run: Run, answer: Answer) -> None:
         account(run, answer)
-        tell_round(run, self._hearing)
+        tell_round(self._hearing.rounds, run, run.rounds[-1])
 
     async def _asking(self, turn: Turn, request: ModelRequest | None) -> Asking | None:
         if request is None:

@@ -43,13 +43,16 @@ def note(run: Run, batch: Sequence[Event]) -> bool:
 
 def account(run: Run, answer: Answer) -> None:
     """Book a whole answer, which is a round of its own."""
-    run.served_model = run.served_model or _text(answer.message, "model")
-    run.stop_reason = _text(answer.message, "stop_reason")
-    used = Usage.from_wire(answer.message.get("usage"))
-    run.usage = run.usage + used if run.rounds else used
-    run.rounds = (*run.rounds, used)
+    message = answer.message
+    run.served_model = run.served_model or _text(message, "model")
+    run.stop_reason = _text(message, "stop_reason")
+    used = Usage.from_wire(message.get("usage"))
+    if run.rounds:
+        run.usage, run.rounds = run.usage + used, (*run.rounds, used)
+    else:
+        run.usage, run.rounds = used, (used,)
     run.complete = True
-    note_dropped(run, answer.message)
+    note_dropped(run, message)
 
 
 _PIECES = frozenset({TextDelta, ThinkingDelta, InputDelta})

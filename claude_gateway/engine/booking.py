@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from claude_gateway.engine.deadline import in_time
-from claude_gateway.engine.hearing import Hearing, safely, tell
+from claude_gateway.engine.hearing import Hearing, tell, tell_round
 from claude_gateway.engine.places import Places
 from claude_gateway.errors import GatewayError, UpstreamError
 from claude_gateway.types.runs import Run
@@ -31,17 +31,24 @@ class Booking:
         tell(self._hearing.beginnings, self._run)
         return self
 
+    def place_now(self) -> bool:
+        """Take a place among those that are answered, if there is one or none is needed."""
+        places = self._places
+        if places is None:
+            return True
+        self._placed = places.take_now()
+        return self._placed
+
     async def place(self) -> None:
         """Wait for a place among those that are answered; at once where there is one."""
         places, run = self._places, self._run
-        if places is None:
+        if self.place_now() or places is None:
             return
-        if not places.take_now():
-            since = time.monotonic()
-            try:
-                await in_time(lambda: places.take(run.principal.id), run.deadline)
-            finally:
-                run.queued += time.monotonic() - since
+        since = time.monotonic()
+        try:
+            await in_time(lambda: places.take(run.principal.id), run.deadline)
+        finally:
+            run.queued += time.monotonic() - since
         self._placed = True
 
     def __exit__(
@@ -54,7 +61,7 @@ class Booking:
         if exc is not None:
             run.error = code_of(exc)
         tell(self._hearing.ends, run)
-        if isinstance(exc, OSError | TimeoutError):
+        if exc is not None and isinstance(exc, OSError | TimeoutError):
             raise UpstreamError(
                 f"The backend {run.served_backend or run.backend} lost its upstream ({type(exc).__name__})."
             ) from exc
@@ -91,13 +98,8 @@ class Round:
         self._run.rounds = (*self._run.rounds, NOTHING)
 
     def __exit__(self, *_how: object) -> None:
-        tell_round(self._run, self._hearing)
-
-
-def tell_round(run: Run, hearing: Hearing) -> None:
-    """Tell what the last round used."""
-    for hear in hearing.rounds:
-        safely(hear, run, run.rounds[-1])
+        run = self._run
+        tell_round(self._hearing.rounds, run, run.rounds[-1])
 
 
 def code_of(exc: BaseException) -> str:

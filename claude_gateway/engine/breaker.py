@@ -61,7 +61,7 @@ class Breaker:
     def call(self) -> Call:
         """Begin a call. Raises Unavailable while the circuit is open, or a probe is under way."""
         if self._until is None:
-            return Call(self, probe=False)
+            return Call(self)
         left = self._until - self._clock()
         if left > 0:
             raise Unavailable(
@@ -108,7 +108,7 @@ class Call:
 
     __slots__ = ("_breaker", "_probe")
 
-    def __init__(self, breaker: Breaker, *, probe: bool) -> None:
+    def __init__(self, breaker: Breaker, probe: bool = False) -> None:
         self._breaker = breaker
         self._probe = probe
 
@@ -121,7 +121,8 @@ class Call:
     def end(self, exc: BaseException | None) -> None:
         """Book how it ended. A caller that left, or was wrong, says nothing about upstream."""
         if exc is None:
-            self.heard()
+            if self._probe:
+                self.heard()
             self._breaker.succeeded()
         elif upstreams_fault(exc):
             self._breaker.failed(probe=self._probe)

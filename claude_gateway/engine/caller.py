@@ -12,7 +12,7 @@ from claude_gateway.engine.calls import Asking, Begun, Whole, at_once, begin
 from claude_gateway.engine.deadline import in_time
 from claude_gateway.engine.fallback import answered
 from claude_gateway.engine.hearing import safely
-from claude_gateway.engine.retry import retried
+from claude_gateway.engine.retry import retried, retried_after
 from claude_gateway.engine.thinking import bound, rejects, without_thinking
 from claude_gateway.errors import GatewayError, InvalidRequest
 from claude_gateway.interfaces import Observer
@@ -80,20 +80,21 @@ class Caller:
 
     async def _of(self, ask: Ask[T], run: Run, backend: Backend, request: ModelRequest) -> T:
         """Ask one backend: again if need be, and then without thinking, if need be."""
+        sent = bound(request)
         try:
-            return await self._again(ask, run, backend, bound(request))
+            return await ask(self._breakers, backend, sent)
+        except GatewayError as exc:
+            failed = [exc]
+        call = partial(ask, self._breakers, backend, sent)
+        try:
+            return await retried_after(failed, call, self._max_retries, run, self._retrying)
         except GatewayError as exc:
             if not rejects(exc, request):
                 raise
             self._retrying(run, exc)
         run.retries += 1
-        return await self._again(ask, run, backend, without_thinking(request, run))
-
-    def _again(
-        self, ask: Ask[T], run: Run, backend: Backend, request: ModelRequest
-    ) -> Awaitable[T]:
-        call = partial(ask, self._breakers, backend, request)
-        return retried(call, self._max_retries, run, self._retrying)
+        call = partial(ask, self._breakers, backend, without_thinking(request, run))
+        return await retried(call, self._max_retries, run, self._retrying)
 
     def _retrying(self, run: Run, error: GatewayError) -> None:
         for observer in self._observers:

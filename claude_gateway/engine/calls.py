@@ -59,10 +59,17 @@ async def begin(breakers: Breakers, backend: Backend, request: ModelRequest) -> 
 
 async def at_once(breakers: Breakers, backend: Backend, request: ModelRequest) -> Whole:
     """Ask for an answer in one piece."""
-    with breakers.of(backend.name).call():
+    call = breakers.of(backend.name).call()
+    try:
         if backend.complete is not None:
-            return Whole(backend, request, await backend.complete(request))
-        return Whole(backend, request, await folded(backend.stream(request)))
+            answer = await backend.complete(request)
+        else:
+            answer = await folded(backend.stream(request))
+    except BaseException as exc:
+        call.end(exc)
+        raise
+    call.end(None)
+    return Whole(backend, request, answer)
 
 
 async def folded(batches: AsyncGenerator[Sequence[Event]]) -> Answer:

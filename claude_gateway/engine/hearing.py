@@ -61,6 +61,15 @@ class Hearing:
         self.ends: Hears[Run] = tuple(o.run_ended for o in observers if _overrides(o, "run_ended"))
 
 
+def tell_round(those: Sequence[Callable[[Run, Usage], None]], run: Run, used: Usage) -> None:
+    """Tell all of them what a round used; one that fails is logged, never fatal."""
+    for hear in those:
+        try:
+            hear(run, used)
+        except Exception:
+            log.exception("an observer failed", extra={"observer": _name(hear)})
+
+
 def tell(those: Hears[T], news: T) -> None:
     """Tell all of them; one that fails is logged, never fatal."""
     for hear in those:

@@ -27,15 +27,28 @@ async def retried(
 ) -> T:
     """Make `call`; on a failure that may pass, tell it, wait as upstream asks, make it again.
 
-    Raises the last GatewayError when `retries` are used up. The machinery is only set up once a
-    call has failed: most never do.
+    Raises the last GatewayError when `retries` are used up.
     """
     try:
         return await call()
     except GatewayError as exc:
-        if retries < 1 or not _may_pass(exc):
-            raise
         failed = [exc]
+    return await retried_after(failed, call, retries, run, told)
+
+
+async def retried_after(
+    failed: list[GatewayError],
+    call: Callable[[], Awaitable[T]],
+    retries: int,
+    run: Run,
+    told: Callable[[Run, GatewayError], None],
+) -> T:
+    """Go on as `retried` does after its first `call`, whose error is taken out of `failed`.
+
+    For who makes that call itself: most never fail, and the machinery is only set up for others.
+    """
+    if retries < 1 or not _may_pass(failed[0]):
+        raise failed.pop()
 
     async def again() -> T:
         if failed:

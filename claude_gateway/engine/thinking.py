@@ -96,12 +96,13 @@ def note_dropped(run: Run, said: Mapping[str, object]) -> None:
 
 
 def _thinks(messages: Sequence[object]) -> bool:
-    return any(
-        _is_thought(block)
-        for message in map(mapping, messages)
-        if message.get("role") == "assistant"
-        for block in _blocks(message)
-    )
+    for message in map(mapping, messages):
+        content = message.get("content")
+        if type(content) is str or message.get("role") != "assistant":  # as nearly always
+            continue
+        if any(map(_is_thought, _blocks(message))):
+            return True
+    return False
 
 
 def _silenced(message: Mapping[str, object]) -> Mapping[str, object]:

@@ -58,30 +58,29 @@ class Usage:
         if not isinstance(raw, dict):
             return base
         get = raw.get
-        details, written = _inner(get("output_tokens_details")), _inner(get("cache_creation"))
+        thoughts, brief = base.thinking_tokens, base.ephemeral_5m_input_tokens
+        hour = base.ephemeral_1h_input_tokens
+        if type(details := get("output_tokens_details")) is dict:
+            thoughts = _count(details.get("thinking_tokens"), thoughts)
+        if type(written := get("cache_creation")) is dict:
+            brief = _count(written.get("ephemeral_5m_input_tokens"), brief)
+            hour = _count(written.get("ephemeral_1h_input_tokens"), hour)
         tier, geo = get("service_tier"), get("inference_geo")
         return cls(
             _count(get("input_tokens"), base.input_tokens),
             _count(get("output_tokens"), base.output_tokens),
             _count(get("cache_creation_input_tokens"), base.cache_creation_input_tokens),
             _count(get("cache_read_input_tokens"), base.cache_read_input_tokens),
-            _count(details.get("thinking_tokens"), base.thinking_tokens),
-            _count(written.get("ephemeral_5m_input_tokens"), base.ephemeral_5m_input_tokens),
-            _count(written.get("ephemeral_1h_input_tokens"), base.ephemeral_1h_input_tokens),
-            tier if isinstance(tier, str) else base.service_tier,
-            geo if isinstance(geo, str) else base.inference_geo,
+            thoughts,
+            brief,
+            hour,
+            tier if type(tier) is str else base.service_tier,
+            geo if type(geo) is str else base.inference_geo,
         )
-
-
-def _inner(raw: object) -> dict[str, object]:
-    return raw if isinstance(raw, dict) else NONE
 
 
 def _count(value: object, default: int) -> int:
     return value if type(value) is int and value >= 0 else default
-
-
-NONE: dict[str, object] = {}
 
 
 NOTHING = Usage()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
@@ -19,7 +20,14 @@ from claude_gateway import (
     shipped_models,
 )
 from claude_gateway_anthropic.balanced import SeveralKeys
-from claude_gateway_anthropic.calls import COUNT_TOKENS, MESSAGES, Calls, OneAccount
+from claude_gateway_anthropic.calls import (
+    COUNT_TOKENS,
+    MESSAGES,
+    OK,
+    Calls,
+    OneAccount,
+    refusal,
+)
 from claude_gateway_anthropic.failures import malformed
 from claude_gateway_anthropic.headers import HeaderWriter, shown
 from claude_gateway_anthropic.keys import KeyRing
@@ -69,6 +77,8 @@ class AnthropicBackend:
     async def stream_batches(self, request: ModelRequest) -> AsyncGenerator[Sequence[Event]]:
         """Yield the events of each piece of the body that arrives."""
         reply = await self._send(MESSAGES, request, stream=True)
+        if reply.status != OK:
+            raise await refusal(reply, own_key=request.upstream_key is not None)
         try:
             yield (Accepted(shown(reply.headers)),)
             reader = EventReader()
@@ -81,13 +91,13 @@ class AnthropicBackend:
         finally:
             reply.close()
 
-    async def complete(self, request: ModelRequest) -> Answer:
+    def complete(self, request: ModelRequest) -> Coroutine[Any, Any, Answer]:
         """Ask for the whole answer in one piece."""
-        return await self._whole(MESSAGES, request)
+        return self._whole(MESSAGES, request)
 
-    async def count_tokens(self, request: ModelRequest) -> Answer:
+    def count_tokens(self, request: ModelRequest) -> Coroutine[Any, Any, Answer]:
         """Let upstream count; only it knows the model's tokenizer."""
-        return await self._whole(COUNT_TOKENS, request)
+        return self._whole(COUNT_TOKENS, request)
 
     async def check_health(self) -> Health:
         """Look whether upstream can be reached, and whether a key works."""
@@ -101,11 +111,18 @@ class AnthropicBackend:
 
     async def _whole(self, path: str, request: ModelRequest) -> Answer:
         reply = await self._send(path, request, stream=False)
+        if reply.status != OK:
+            raise await refusal(reply, own_key=request.upstream_key is not None)
         try:
             body = await reply.read()
         finally:
             reply.close()
-        body, message = _read(body)
+        try:
+            message = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            body, message = _mended(body)
+        if not isinstance(message, dict):
+            raise malformed("the answer is not a JSON object")
         if path == MESSAGES and not isinstance(message.get("content"), list):
             raise malformed("the answer has no content")
         return Answer(body, message, shown(reply.headers))
@@ -123,16 +140,10 @@ async def open_backend(account: Account) -> AsyncGenerator[AnthropicBackend]:
         yield AnthropicBackend(transport, calls, account.version, account.base_url)
 
 
-def _read(body: bytes) -> tuple[bytes, Mapping[str, object]]:
-    """Parse an answer; one with half a character in it is written anew, for its bytes are no text."""
+def _mended(body: bytes) -> tuple[bytes, object]:
+    """Parse an answer with half a character in it, and write it anew, for its bytes are no text."""
     try:
-        message = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:
-            message = mended(parse(body))
-        except (ValueError, RecursionError):
-            raise malformed("the answer is not JSON, or nested too deeply") from None
-        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-    if not isinstance(message, dict):
-        raise malformed("the answer is not a JSON object")
-    return body, message
+        message = mended(parse(body))
+    except (ValueError, RecursionError):
+        raise malformed("the answer is not JSON, or nested too deeply") from None
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(), message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 import orjson
@@ -32,8 +32,8 @@ class Calls(Protocol):
         """Headers of a call that is the gateway's own idea."""
         ...
 
-    async def send(self, path: str, request: ModelRequest, *, stream: bool) -> Reply:
-        """Return a reply that is a success. Raises what upstream's refusal means."""
+    def send(self, path: str, request: ModelRequest, *, stream: bool) -> Awaitable[Reply]:
+        """Return a reply. One that is not OK is left to the caller, who raises its `refusal`."""
         ...
 
     async def check_health(self) -> Health:
@@ -52,12 +52,9 @@ class OneAccount:
     def plain(self) -> dict[str, str]:
         return self._headers.plain()
 
-    async def send(self, path: str, request: ModelRequest, *, stream: bool) -> Reply:
+    def send(self, path: str, request: ModelRequest, *, stream: bool) -> Awaitable[Reply]:
         headers = self._headers.write(request)
-        reply = await self._transport.send("POST", path, written(request, path, stream), headers)
-        if reply.status == OK:
-            return reply
-        raise await refusal(reply, own_key=request.upstream_key is not None)
+        return self._transport.send("POST", path, written(request, path, stream), headers)
 
     async def check_health(self) -> Health:
         """Ask for one model: it needs the network and a key that works, and costs nothing."""

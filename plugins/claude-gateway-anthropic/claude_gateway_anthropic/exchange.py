@@ -65,15 +65,17 @@ class Exchange(asyncio.Protocol):
         return self._keep and self.complete and self._error is None
 
     def begin(self, data: bytes) -> None:
-        """Send a request, head and body."""
+        """Send a request, head and body. Raises OSError or TimeoutError on a broken connection."""
         self._reset()
-        self._check()
+        if self._error is not None:
+            self._check()
         if self._transport is not None:
             self._transport.write(data)
 
     def arrival(self) -> asyncio.Future[None]:
         """Return what ends when something has come. Raises OSError or TimeoutError if nothing will."""
-        self._check()
+        if self._error is not None:
+            self._check()
         self._waiter = waiter = self._loop.create_future()
         return waiter
 

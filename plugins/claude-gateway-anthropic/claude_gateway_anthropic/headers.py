@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from claude_gateway import InvalidRequest, ModelRequest, Secret, UpstreamError, __version__
@@ -69,16 +70,20 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the upstream headers that a client may see; ids are renamed, the request has ours."""
     kept: dict[str, str] = {}
     for name, value in headers.items():
-        lower = name.lower()
-        if lower.startswith(SHOWN_PREFIX):
-            shown_as = lower
-        elif lower == UPSTREAM_ID:
-            shown_as = "x-upstream-request-id"
-        else:
-            continue
-        if value.isascii():  # all such headers of Anthropic's are, and no other could be sent on
+        shown_as = _shown_as(name)
+        # All such headers of Anthropic's are ASCII, and no other could be sent on.
+        if shown_as is not None and value.isascii():
             kept[shown_as] = value
     return kept
+
+
+@lru_cache(maxsize=256)
+def _shown_as(name: str) -> str | None:
+    """Return what a header is called to a client; None if it is none of theirs. There are few names."""
+    lower = name.lower()
+    if lower.startswith(SHOWN_PREFIX):
+        return lower
+    return "x-upstream-request-id" if lower == UPSTREAM_ID else None
 
 
 def refuse_unsafe(headers: Mapping[str, str]) -> None:

@@ -40,6 +40,8 @@ class LeanReply:
         self.headers: Mapping[str, str] = exchange.headers
 
     async def read(self) -> bytes:
+        if self._exchange.complete:  # as most are that come in one piece
+            return self._exchange.take()
         pieces: list[bytes] = []
         while piece := await self.chunk():
             pieces.append(piece)
@@ -78,15 +80,24 @@ class LeanTransport:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
         data = self._writer.write(method, path, body, headers)
-        kept, rested = self._take()
-        if kept is not None:
-            with suppress(_Gone):
-                return await self._ask(kept, data, stale=rested >= STALE)
-        try:
-            exchange = await self._dialer.dial(Exchange)
-        except (OSError, TimeoutError) as exc:
-            raise unreachable(exc) from exc
-        return await self._ask(exchange, data)
+        exchange, stale = self._take()
+        while True:  # twice, when the first connection is gone
+            if exchange is None:
+                exchange = await self._dial()
+            self._busy.add(exchange)
+            try:
+                exchange.begin(data)
+                while not exchange.head_complete:
+                    await exchange.arrival()
+                return LeanReply(self, exchange)
+            except BaseException as exc:
+                self._busy.discard(exchange)
+                exchange.abort()
+                if not isinstance(exc, OSError | TimeoutError):
+                    raise
+                if not stale or exchange.heard or isinstance(exc, TimeoutError):
+                    raise unreachable(exc) from exc
+            exchange, stale = None, False
 
     def put_back(self, exchange: Exchange) -> None:
         """Keep a connection whose answer was read to its end; drop any other."""
@@ -109,34 +120,19 @@ class LeanTransport:
         for exchange in [*self._busy, *(e for _, e in self._idle)]:
             exchange.abort()
 
-    def _take(self) -> tuple[Exchange | None, float]:
-        """Take the connection used last, and how long it rested; others grow old and are dropped."""
+    def _take(self) -> tuple[Exchange | None, bool]:
+        """Take the connection used last, and whether it is stale; others grow old and are dropped."""
         while self._idle:
             since, exchange = self._idle.pop()
             if exchange.reusable:
-                return exchange, self._loop.time() - since
-        return None, 0.0
+                return exchange, self._loop.time() - since >= STALE
+        return None, False
 
-    async def _ask(self, exchange: Exchange, data: bytes, *, stale: bool = False) -> Reply:
-        """Send a request and wait for the head. Raises _Gone when a stale connection was no more."""
-        self._busy.add(exchange)
+    async def _dial(self) -> Exchange:
         try:
-            exchange.begin(data)
-            while not exchange.head_complete:
-                await exchange.arrival()
-        except BaseException as exc:
-            self._busy.discard(exchange)
-            exchange.abort()
-            if not isinstance(exc, OSError | TimeoutError):
-                raise
-            if stale and not exchange.heard and not isinstance(exc, TimeoutError):
-                raise _Gone from None
+            return await self._dialer.dial(Exchange)
+        except (OSError, TimeoutError) as exc:
             raise unreachable(exc) from exc
-        return LeanReply(self, exchange)
-
-
-class _Gone(Exception):
-    """Upstream closed a connection that had rested, just as it was taken."""
 
 
 @asynccontextmanager
