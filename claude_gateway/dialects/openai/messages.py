@@ -11,7 +11,10 @@ from claude_gateway.dialects.openai.parts import blocks, has_audio, left_out, te
 from claude_gateway.dialects.openai.turns import Conversation, Turns, marked
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
+SYSTEM = ("system", "developer")
 ROLE_AND_CONTENT = 2  # fields
+# Whose turn comes next in a conversation, which the user begins.
+NEXT: Mapping[object, str] = {"assistant": "user", "user": "assistant"}
 
 
 def conversation(
@@ -30,6 +33,12 @@ def conversation(
     """
     if not messages:
         wrong("messages", "must have at least one message", code="missing_field")
+    has_prompt = system_prompt is not None and system_prompt.strip()
+    said: Block | None = {"type": "text", "text": system_prompt} if has_prompt else None
+    if not open_calls and (talk := _plain(messages)) is not None:
+        if said is not None:
+            talk.system.insert(0, said)
+        return talk
     turns = Turns(
         system_messages=system_messages,
         answer="tool message",
@@ -37,44 +46,45 @@ def conversation(
         fill_in=fill_in,
     )
     turns.asked("messages")
-    turns.talk.may_be_marked = False
-    if system_prompt and system_prompt.strip():
-        turns.talk.system.append({"type": "text", "text": system_prompt})
+    if said is not None:
+        turns.talk.system.append(said)
     for i, message in enumerate(messages):
-        if not _takes_plain(turns, message):
-            path = f"messages[{i}]"
-            _read(turns, expect(message, dict, path), path)
+        path = f"messages[{i}]"
+        _read(turns, expect(message, dict, path), path)
     turns.finish()
     if not turns.talk.messages:
         wrong("messages", "must have at least one message of a user with some content")
     return turns.talk
 
 
-def _takes_plain(turns: Turns, message: object) -> bool:
-    """Take a message that is text of the user or the system and nothing else, as most are.
+def _plain(messages: Sequence[object]) -> Conversation | None:
+    """Return a conversation in which every message is some text, as in most: turns that alternate.
 
-    Nothing can be wrong with it, so that no path to it is needed. Any other message is left to `_read`,
-    which would do the same with these.
+    Nothing can be wrong with it, so that no path to anything is needed. None for any other; of these,
+    too, it would become the same in `Turns`.
     """
-    if type(message) is not dict or len(message) != ROLE_AND_CONTENT:
-        return False
-    content = message.get("content")
-    if type(content) is not str or not content.strip():
-        return False
-    role = message.get("role")
-    if role == "user":
-        turns.user([{"type": "text", "text": content}], "")
-    elif role in ("system", "developer"):
-        turns.system([{"type": "text", "text": content}])
-    else:
-        return False
-    return True
+    system: list[Block] = []
+    turns: list[dict[str, object]] = []
+    last: object = "assistant"
+    for message in messages:
+        if type(message) is not dict or len(message) != ROLE_AND_CONTENT:
+            return None
+        role, said = message.get("role"), message.get("content")
+        if type(said) is not str or not said.strip():
+            return None
+        if role == NEXT[last]:
+            turns.append({"role": role, "content": said})
+            last = role
+        elif role in SYSTEM and not turns:
+            system.append({"type": "text", "text": said})
+        else:
+            return None
+    return Conversation(system, turns, plain=True) if turns else None
 
 
 def _read(turns: Turns, message: Mapping[str, object], path: str) -> None:
     role = required(message, "role", str, f"{path}.")
     content, where = message.get("content"), f"{path}.content"
-    turns.talk.may_be_marked = True
     if not isinstance(content, str):
         turns.talk.audio = turns.talk.audio or has_audio(content)
         turns.talk.left_out |= left_out(content)
@@ -89,7 +99,7 @@ def _read(turns: Turns, message: Mapping[str, object], path: str) -> None:
         if optional(message, "is_error", bool, f"{path}."):
             result["is_error"] = True
         marked([result], message, path)
-    elif role in ("system", "developer"):
+    elif role in SYSTEM:
         turns.system(marked(text_blocks(content, where), message, path))
     else:
         wrong(f"{path}.role", f"must be one of {', '.join(ROLES)}")

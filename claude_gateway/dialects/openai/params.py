@@ -115,6 +115,16 @@ def translated(asked: Asked, model: ModelInfo, *, auto_cache: bool) -> Translate
     return Translated(params, told, box.names, shape, words, box.own, box.left_out, open_ended)
 
 
+def plainly(talk: Conversation, limit: int | None, model: ModelInfo) -> Translated:
+    """As `translated`, for a plain conversation, and a request that asks for nothing but its answer."""
+    most = model.max_tokens
+    params: dict[str, object] = {"max_tokens": most if limit is None else min(limit, most)}
+    if talk.system:
+        params["system"] = talk.system
+    params["messages"] = talk.messages
+    return Translated(params, (), open_ended=limit is None)
+
+
 def unlike(fields: Mapping[str, object], reported: Mapping[str, Sequence[object]]) -> list[str]:
     """Name the parameters that ask for something which Claude does not have.
 
@@ -133,7 +143,7 @@ def limit(fields: Mapping[str, object], *names: str) -> int | None:
     """Return how many tokens the answer may have: the first of these fields that says so."""
     limits = []
     for name in names:
-        asked = optional(fields, name, int)
+        asked = optional(fields, name, int) if name in fields else None
         if asked is not None:
             if asked < 1:
                 wrong(name, "must be at least 1")
@@ -160,7 +170,7 @@ def _wishes(asked: Asked, shape: Shape | None, box: Toolbox) -> str:
 
 def _may_be_marked(asked: Asked, box: Toolbox) -> bool:
     """Whether there may be cache breakpoints: in messages, in tools, or in what was said before."""
-    return asked.talk.may_be_marked or asked.joins or box is not NO_TOOLS
+    return not asked.talk.plain or asked.joins or box is not NO_TOOLS
 
 
 def _tools(box: Toolbox, past: Sequence[object]) -> Mapping[str, object]:

@@ -18,6 +18,7 @@ from claude_gateway.dialects.openai.params import (
     Translated,
     Whole,
     limit,
+    plainly,
     translated,
     unlike,
 )
@@ -27,6 +28,10 @@ from claude_gateway.dialects.openai.turns import Conversation
 from claude_gateway.types.models import ModelInfo
 
 MOST_STOPS = 4
+LIMITS = ("max_completion_tokens", "max_tokens")
+# What asks for nothing that changes how an answer is asked for; many a request says no more.
+USUAL = frozenset({"model", "messages", "stream", "stream_options", "system_prompt", *LIMITS})
+BESIDES = frozenset({"n", "prompt_cache_key", "stream_options"})
 THINKING = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
 
 # OpenAI's own, without an equivalent here. Any other unknown field is ignored in silence, as
@@ -72,22 +77,23 @@ class ChatRequest:
 
 def read(fields: Mapping[str, object], *, fill_in: bool = False) -> ChatRequest:
     """Read what is needed before the model is known. Raises InvalidRequest naming the field."""
+    model, stream = optional(fields, "model", str), bool(optional(fields, "stream", bool))
+    asked = ChatRequest(fields, model, stream, fill_in=fill_in)
+    if not BESIDES.isdisjoint(fields):
+        _read_besides(asked, fields)
+    return asked
+
+
+def _read_besides(asked: ChatRequest, fields: Mapping[str, object]) -> None:
     count = optional(fields, "n", int)
     if count not in (None, 1):
         wrong("n", "must be 1: Claude gives one answer to a request", code="unsupported_value")
-    asked = ChatRequest(
-        fields,
-        optional(fields, "model", str),
-        bool(optional(fields, "stream", bool)),
-        affinity=optional(fields, "prompt_cache_key", str) or "",
-        fill_in=fill_in,
-    )
+    asked.affinity = optional(fields, "prompt_cache_key", str) or ""
     if options := optional(fields, "stream_options", dict):
         path = "stream_options."
         asked.include_usage = bool(optional(options, "include_usage", bool, path))
         asked.events = bool(optional(options, "include_events", bool, path))
         asked.pads = bool(optional(options, "include_obfuscation", bool, path))
-    return asked
 
 
 def talk_of(request: ChatRequest, model: ModelInfo, open_calls: Sequence[str] = ()) -> Conversation:
@@ -127,6 +133,8 @@ def translate(
     """
     fields = request.fields
     talk = whole.talk if whole is not None else talk_of(request, model)
+    if talk.plain and whole is None and not (own or auto_cache) and fields.keys() <= USUAL:
+        return plainly(talk, limit(fields, *LIMITS), model)
     ignored = [*unlike(fields, REPORTED), *talk.left_out]
     if talk.audio:
         ignored.append(AUDIO)
@@ -136,7 +144,7 @@ def translate(
         talk,
         ignored,
         output_format(fields, ignored),
-        limit(fields, "max_completion_tokens", "max_tokens"),
+        limit(fields, *LIMITS),
         effort,
         _stops(fields, ignored),
         joins=whole is not None,

@@ -29,7 +29,7 @@ class Conversation:
     messages: list[dict[str, object]] = field(default_factory=list)
     tool_names: dict[str, None] = field(default_factory=dict)  # as an ordered set
     audio: bool = False  # whether some was left out
-    may_be_marked: bool = True  # whether there may be cache breakpoints in it
+    plain: bool = False  # whether all of it was text: no parts, no calls, no cache breakpoints
     left_out: set[str] = field(default_factory=set)  # what else was
 
 

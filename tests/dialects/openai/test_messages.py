@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_gateway.dialects.openai.messages import conversation
 from claude_gateway.errors import InvalidRequest
@@ -467,3 +469,43 @@ def test_a_conversation_does_not_begin_with_the_assistant(before: list[object]) 
 
 def test_the_assistant_does_not_begin_with_a_call_either() -> None:
     assert refused(assistant(None, call("a")), result("a")).param == "messages[0].role"
+
+
+def became(messages: list[dict[str, object]], prompt: str | None, *, free: bool) -> object:
+    try:
+        talk = conversation(messages, prompt, system_messages=free)
+    except InvalidRequest as refusal:
+        return refusal.param, refusal.message
+    return talk.system, talk.messages
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("system", "developer", "user", "assistant", "tool", "bard")),
+            st.sampled_from(("", " \n", "Hi", "Well, ", 7, None)),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from((None, " ", "Be brief.")),
+    st.booleans(),
+)
+def test_a_conversation_in_plain_text_becomes_what_it_would_among_others(
+    said: list[tuple[str, object]], prompt: str | None, free: bool
+) -> None:
+    plain: list[dict[str, object]] = [{"role": role, "content": words} for role, words in said]
+    # A field that means nothing; but it might, so that every message is read with care.
+    others = [{**message, "name": "Ann"} for message in plain]
+    assert became(plain, prompt, free=free) == became(others, prompt, free=free)
+
+
+def test_a_conversation_is_plain_when_every_message_is_text_and_nothing_else() -> None:
+    said = [
+        {"role": "system", "content": "Be brief."},
+        HI,
+        {"role": "assistant", "content": "Yes?"},
+    ]
+    assert conversation(said).plain
+    assert not conversation([*said[:2], {**said[2], "name": "Ann"}]).plain
+    assert not conversation([user([{**text("Hi"), "cache_control": {"type": "ephemeral"}}])]).plain

@@ -504,3 +504,13 @@ def test_a_wish_about_reasoning_that_is_wrong_is_named(
     fields: dict[str, object], param: str
 ) -> None:
     assert refused(**fields).param == param
+
+
+@pytest.mark.parametrize("model", [OLD, NEW])
+@pytest.mark.parametrize("fields", [{}, {"max_tokens": 7}, {"max_completion_tokens": 10**9}])
+def test_what_asks_for_nothing_special_is_translated_as_anything_else_is(
+    model: ModelInfo, fields: dict[str, object]
+) -> None:
+    fields = {**fields, "messages": [{"role": "system", "content": "Be brief."}, HI]}
+    # An unknown field means nothing, and yet the request is no longer one of the usual ones.
+    assert translated(model, **fields) == translated(model, **fields, x_moon=1)
