@@ -1,7 +1,7 @@
 """One call of a model: begun, or answered in one piece.
 
-Made for every request, so the values here are named tuples: a frozen dataclass takes three times as
-long to make.
+Made for every request, so the values here are none of them frozen dataclasses, which take three times as
+long to make; those of which one becomes another are named tuples.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from claude_gateway.engine.fold import Fold
 from claude_gateway.errors import UpstreamError
 from claude_gateway.types.events import Accepted, Event
 from claude_gateway.types.requests import Answer, ModelRequest
+from claude_gateway.types.values import value
 
 
 class Asking(NamedTuple):
@@ -37,7 +38,8 @@ class Begun(NamedTuple):
     rest: AsyncGenerator[Sequence[Event]]
 
 
-class Whole(NamedTuple):
+@value
+class Whole:
     """An answer in one piece, and who gave it to what."""
 
     backend: Backend

@@ -96,11 +96,9 @@ def note_dropped(run: Run, said: Mapping[str, object]) -> None:
 
 
 def _thinks(messages: Sequence[object]) -> bool:
-    for message in map(mapping, messages):
-        content = message.get("content")
-        if type(content) is str or message.get("role") != "assistant":  # as nearly always
-            continue
-        if any(map(_is_thought, _blocks(message))):
+    for each in messages:
+        message = mapping(each)
+        if message.get("role") == "assistant" and any(map(_is_thought, _blocks(message))):
             return True
     return False
 

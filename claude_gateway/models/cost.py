@@ -22,6 +22,8 @@ TokenClass: TypeAlias = Literal["input", "cache_write_5m", "cache_write_1h", "ca
 MOST_RATES = 1024  # that are kept: names of models and words in a usage may come from outside
 CLASSES: tuple[TokenClass, ...] = get_args(TokenClass)
 MILLION, ONE, NOTHING = Decimal(1_000_000), Decimal(1), Decimal(0)
+# A model, and for ever longer prompts the number of tokens they have more than, with the rate of each class.
+Tariff: TypeAlias = tuple[ModelInfo, tuple[tuple[int, tuple[Decimal | None, ...]], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,49 +72,39 @@ class Costs:
         self._factors = factors
         self._today = today
         self._day = date.min
-        self._tariffs: dict[str, tuple[ModelInfo, tuple[Price, ...]]] = {}
-        self._rates: dict[tuple[str, int, str, str], tuple[Decimal | None, ...]] = {}
+        self._tariffs: dict[tuple[str, str, str], Tariff] = {}
 
     def dollars(self, model: ModelInfo, usage: Usage) -> Decimal | None:
         """Return what `usage` of `model` costs today; None when anything in it is unknown."""
-        price = self._price(model, usage.prompt_tokens)
-        if price is None:
+        today = self._today()
+        tariff = self._tariffs.get((model.id, usage.service_tier, usage.inference_geo))
+        if tariff is None or tariff[0] is not model or today != self._day:
+            tariff = self._renewed(model, usage, today)
+        prompt, fitting = usage.prompt_tokens, None
+        for above, rates in tariff[1]:  # as `ModelInfo.price_at`
+            if prompt > above or not above:
+                fitting = rates
+        if fitting is None:
             return None
-        key = (model.id, price.above, usage.service_tier, usage.inference_geo)
-        rates = self._rates.get(key)
-        if rates is None:
-            by = factor(usage, self._factors)
-            rates = tuple(_rate(price, of, by) for of in CLASSES)
-            if len(self._rates) < MOST_RATES:
-                self._rates[key] = rates
         total = NOTHING
-        for rate, tokens in zip(rates, _counts(usage), strict=True):
+        for rate, tokens in zip(fitting, _counts(usage), strict=True):
             if tokens:
                 if rate is None:
                     return None
                 total += rate * tokens
         return total / MILLION
 
-    def _price(self, model: ModelInfo, prompt_tokens: int) -> Price | None:
-        """As `ModelInfo.price_at`, today."""
-        today = self._today()
-        known, tariff = self._tariffs.get(model.id, (None, ()))
-        if known is not model or today != self._day:
-            tariff = self._renewed(model, today)
-        fitting = None
-        for price in tariff:
-            if prompt_tokens > price.above or not price.above:
-                fitting = price
-        return fitting
-
-    def _renewed(self, model: ModelInfo, today: date) -> tuple[Price, ...]:
-        """Forget what may hold no longer: it is another day, or the model is described anew."""
+    def _renewed(self, model: ModelInfo, usage: Usage, today: date) -> Tariff:
+        """Work the rates out: it is another day, or the model is described anew, or not known yet."""
         if today != self._day or len(self._tariffs) >= MOST_RATES:
             self._day = today
             self._tariffs = {}
-        self._rates = {}
-        tariff = model.tariff(today)
-        self._tariffs[model.id] = (model, tariff)
+        by = factor(usage, self._factors)
+        prices = model.tariff(today)
+        rates = tuple(
+            (price.above, tuple(_rate(price, of, by) for of in CLASSES)) for price in prices
+        )
+        tariff = self._tariffs[model.id, usage.service_tier, usage.inference_geo] = (model, rates)
         return tariff
 
 

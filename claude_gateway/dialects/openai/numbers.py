@@ -17,7 +17,7 @@ UNUSUAL = re.compile(rb"\d{19}|\d[.eE]|-0")
 
 def with_exact_numbers(message: Mapping[str, object], body: bytes) -> Mapping[str, object]:
     """Return the message that `body` holds; inputs of calls are text where that is more exact."""
-    if b'"tool_use"' not in body or not UNUSUAL.search(body):
+    if not _calls_a_tool(message) or not UNUSUAL.search(body):
         return message
     try:
         written = json.loads(body, parse_int=orjson.Fragment, parse_float=orjson.Fragment)
@@ -31,6 +31,14 @@ def with_exact_numbers(message: Mapping[str, object], body: bytes) -> Mapping[st
     ):  # stranger than this can make better
         return message
     return {**message, "content": content}
+
+
+def _calls_a_tool(message: Mapping[str, object]) -> bool:
+    content = message.get("content")
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, dict) and block.get("type") == "tool_use":
+            return True
+    return False
 
 
 def _as_text(block: dict[str, object]) -> dict[str, object]:

@@ -123,7 +123,9 @@ class Exchange(asyncio.Protocol):
         self._waiting += len(data)
         if self._waiting > MOST_WAITING:
             self._too_much()
-        self._wake()
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():  # as `_wake`, without a call for each piece
+            waiter.set_result(None)
 
     def eof_received(self) -> None:
         """Upstream has nothing more to say, and half-open connections are of no use."""
