@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def test_bytes_come_back_as_they_were(frames: bytes) -> None:
 @pytest.mark.parametrize("frames", [b"", MARK, MARK * 2 * WORTH, b"id: 1\n", FRAMES])
 def test_frames_come_back_as_they_were(frames: bytes) -> None:
     assert unpacked(packed(frames)) == frames
+
+
+@pytest.mark.parametrize("window", range(-15, -8))
+def test_what_was_packed_with_any_window_is_read(window: int) -> None:
+    packing = zlib.compressobj(1, zlib.DEFLATED, window, 4)
+    assert unpacked(MARK + packing.compress(FRAMES) + packing.flush()) == FRAMES
 
 
 async def test_frames_take_a_fifth_of_their_room_and_are_read_as_they_were(tmp_path: Path) -> None:
