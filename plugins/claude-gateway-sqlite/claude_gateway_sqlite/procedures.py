@@ -4,6 +4,11 @@ sqlite3 lets go of the interpreter's lock several times in each statement, and g
 event loop is done with what it is at: six statements in a row wait six times. SQLite has no stored
 procedures, but a view whose INSERT fires a trigger is one. Both live only as long as the connection
 that writes; nothing of them is in the file. Their columns are in the order of what `turns` gives.
+
+A statement that may have to be undone by itself keeps a copy of every page it changes, which is a
+quarter of its work. None of these has to: they look before they change anything, and the writer
+undoes the whole transaction, and makes its changes one by one, where one has failed half-way. So all
+in them says OR FAIL, and calls no function, of which SQLite believes that it might fail.
 """
 
 from __future__ import annotations
@@ -23,18 +28,23 @@ CREATE TEMP VIEW beginning AS SELECT
 # comes with every turn and seldom changes is only written when it did.
 BEGINS = """
 CREATE TEMP TRIGGER begins INSTEAD OF INSERT ON beginning BEGIN
-    UPDATE sessions SET last_number = last_number + NEW.added,
-        message_count = message_count + NEW.added, updated_at = max(updated_at, NEW.created_at)
-    WHERE ref = NEW.session AND owner = NEW.owner AND id = NEW.session_id
-        AND last_number = NEW.expected AND (NEW.seen IS NULL OR updated_at = NEW.seen);
-    SELECT RAISE(ABORT, 'stale') WHERE changes() = 0 AND NEW.session IS NOT NULL;
-    UPDATE sessions SET model = NEW.session_model, title = NEW.title, status = NEW.session_status,
-        thinking_after = NEW.thinking_after, audit_log = NEW.audit_log
-    WHERE ref = NEW.session AND NOT (
+    SELECT RAISE(FAIL, 'stale') WHERE NEW.session_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM sessions
+        WHERE ref = NEW.session AND owner = NEW.owner AND id = NEW.session_id
+            AND last_number = NEW.expected AND (NEW.seen IS NULL OR updated_at = NEW.seen)
+    );
+    UPDATE OR FAIL sessions SET last_number = last_number + NEW.added,
+        message_count = message_count + NEW.added,
+        updated_at = CASE WHEN updated_at > NEW.created_at THEN updated_at ELSE NEW.created_at END
+    WHERE ref = NEW.session AND NEW.session_id IS NOT NULL AND owner = NEW.owner;
+    UPDATE OR FAIL sessions SET model = NEW.session_model, title = NEW.title,
+        status = NEW.session_status, thinking_after = NEW.thinking_after,
+        audit_log = NEW.audit_log
+    WHERE ref = NEW.session AND NEW.session_id IS NOT NULL AND NOT (
         model = NEW.session_model AND title = NEW.title AND status = NEW.session_status
         AND thinking_after = NEW.thinking_after AND audit_log = NEW.audit_log
     );
-    UPDATE session_texts SET system_prompt = NEW.system_prompt, metadata = NEW.metadata,
+    UPDATE OR FAIL session_texts SET system_prompt = NEW.system_prompt, metadata = NEW.metadata,
         system = NEW.system, tools = NEW.tools, enabled_tools = NEW.enabled_tools,
         enabled_servers = NEW.enabled_servers
     WHERE session = NEW.session AND NEW.texts AND (
@@ -42,12 +52,12 @@ CREATE TEMP TRIGGER begins INSTEAD OF INSERT ON beginning BEGIN
         OR system IS NOT NEW.system OR tools IS NOT NEW.tools
         OR enabled_tools IS NOT NEW.enabled_tools OR enabled_servers IS NOT NEW.enabled_servers
     );
-    INSERT INTO messages(
+    INSERT OR FAIL INTO messages(
         session, number, id, role, content, text, created_at, token_count, metadata, run_id
-    ) SELECT NEW.session, NEW.expected + 1, NEW.message_id, NEW.role, NEW.content, NEW.text,
+    ) SELECT NEW.session, coalesce(NEW.expected, 0) + 1, NEW.message_id, NEW.role, NEW.content, NEW.text,
         NEW.said_at, NEW.token_count, NEW.message_metadata, NEW.message_run
     WHERE NEW.message_id IS NOT NULL;
-    INSERT INTO runs(
+    INSERT OR FAIL INTO runs(
         ref, id, owner, session, project_id, dialect, model, created_at, request_id, instance,
         stream, on_disconnect, status, headers, retries, key_id, caller
     ) VALUES(
@@ -55,7 +65,7 @@ CREATE TEMP TRIGGER begins INSTEAD OF INSERT ON beginning BEGIN
         NEW.created_at, NEW.request_id, NEW.instance, NEW.stream, NEW.on_disconnect, NEW.status,
         NEW.headers, NEW.retries, NEW.key_id, NEW.caller
     );
-    INSERT INTO not_searchable(session) SELECT NEW.session WHERE NEW.session IS NOT NULL
+    INSERT OR FAIL INTO not_searchable(session) SELECT NEW.session WHERE NEW.session IS NOT NULL
     ON CONFLICT DO NOTHING;
 END
 """
@@ -64,6 +74,26 @@ INSERT INTO beginning VALUES(
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
     ?, ?, ?, ?, ?, ?, ?, ?
 )
+"""
+# The long texts of the session are as they were.
+BEGIN_AGAIN = """
+INSERT INTO beginning(
+    run, id, owner, session, project_id, dialect, model, created_at, request_id, instance, stream,
+    on_disconnect, status, headers, retries, key_id, caller, session_id, expected, seen, added,
+    session_model, title, session_status, thinking_after, audit_log,
+    message_id, role, content, text, said_at, token_count, message_metadata, message_run
+) VALUES(
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    ?
+)
+"""
+# There is no session, or one that was made a moment ago and has counted its messages.
+BEGIN_ANEW = """
+INSERT INTO beginning(
+    run, id, owner, session, project_id, dialect, model, created_at, request_id, instance, stream,
+    on_disconnect, status, headers, retries, key_id, caller,
+    message_id, role, content, text, said_at, token_count, message_metadata, message_run
+) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 ENDING = """
@@ -83,7 +113,8 @@ CREATE TEMP VIEW ending AS SELECT
 # deleted meanwhile, nothing happens but that.
 ENDS = """
 CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
-    INSERT INTO ledger(
+    SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM ledger WHERE run = NEW.run);
+    INSERT OR FAIL INTO ledger(
         run, owner, day, model, served_model, project_id, session_id, status, input_tokens,
         output_tokens, cache_creation_input_tokens, cache_read_input_tokens, thinking_tokens,
         ephemeral_5m_input_tokens, ephemeral_1h_input_tokens, cost, retries, key_id
@@ -92,10 +123,13 @@ CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
         NEW.status, NEW.input_tokens, NEW.output_tokens, NEW.cache_creation_input_tokens,
         NEW.cache_read_input_tokens, NEW.thinking_tokens, NEW.ephemeral_5m_input_tokens,
         NEW.ephemeral_1h_input_tokens, NEW.cost, NEW.retries, NEW.key_id
-    ) ON CONFLICT DO NOTHING;
-    SELECT RAISE(IGNORE) WHERE changes() = 0;
-    UPDATE sessions SET last_number = last_number + NEW.added,
-        message_count = message_count + NEW.added, updated_at = max(updated_at, NEW.ended_at),
+    );
+    SELECT RAISE(IGNORE) WHERE NEW.session IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM sessions WHERE ref = NEW.session AND owner = NEW.owner
+    );
+    UPDATE OR FAIL sessions SET last_number = last_number + NEW.added,
+        message_count = message_count + NEW.added,
+        updated_at = CASE WHEN updated_at > NEW.ended_at THEN updated_at ELSE NEW.ended_at END,
         total_tokens = total_tokens + NEW.total_tokens,
         total_cost = CASE WHEN NEW.cost IS NULL THEN total_cost
             ELSE coalesce(total_cost, 0) + NEW.cost END,
@@ -103,24 +137,24 @@ CREATE TEMP TRIGGER ends INSTEAD OF INSERT ON ending BEGIN
         context_tokens = coalesce(NEW.context_tokens, context_tokens),
         thinking_after = CASE WHEN NEW.forget THEN last_number ELSE thinking_after END
     WHERE ref = NEW.session AND owner = NEW.owner;
-    SELECT RAISE(IGNORE) WHERE changes() = 0 AND NEW.session IS NOT NULL;
-    INSERT INTO messages(
+    INSERT OR FAIL INTO messages(
         session, number, id, role, content, text, created_at, token_count, metadata, run_id
     ) SELECT NEW.session, s.last_number - NEW.added + 1, NEW.message_id, NEW.role, NEW.content,
         NEW.text, NEW.said_at, NEW.token_count, NEW.message_metadata, NEW.message_run
     FROM sessions s WHERE s.ref = NEW.session AND NEW.message_id IS NOT NULL;
-    UPDATE runs SET status = NEW.status, ended_at = NEW.ended_at, served_model = NEW.served_model,
+    UPDATE OR FAIL runs SET status = NEW.status, ended_at = NEW.ended_at, served_model = NEW.served_model,
         stop_reason = NEW.stop_reason, error_code = NEW.error_code,
         error_message = NEW.error_message, usage = NEW.usage, cost = NEW.cost,
         last_event = NEW.last_event, headers = NEW.headers, retries = NEW.retries,
         rounds = NEW.rounds
     WHERE ref = NEW.run AND owner = NEW.owner;
-    INSERT OR REPLACE INTO events(key, first, frames, usage)
+    DELETE FROM events WHERE key = NEW.event_key;
+    INSERT OR FAIL INTO events(key, first, frames, usage)
     SELECT NEW.event_key, NEW.first_event, NEW.frames, NEW.event_usage
     WHERE NEW.event_key IS NOT NULL;
     DELETE FROM parked WHERE run = NEW.run;
-    INSERT INTO replies(run, reply) SELECT NEW.run, NEW.reply WHERE NEW.reply IS NOT NULL;
-    INSERT INTO not_searchable(session) SELECT NEW.session WHERE NEW.message_id IS NOT NULL
+    INSERT OR FAIL INTO replies(run, reply) SELECT NEW.run, NEW.reply WHERE NEW.reply IS NOT NULL;
+    INSERT OR FAIL INTO not_searchable(session) SELECT NEW.session WHERE NEW.message_id IS NOT NULL
     ON CONFLICT DO NOTHING;
 END
 """

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import orjson
@@ -32,7 +33,9 @@ Row: TypeAlias = Sequence[Any]
 DIGITS = 12
 NOTHING = Usage()
 WRITER = json.JSONEncoder(separators=(",", ":"), default=dict)
-COUNTS = frozenset(field.name for field in fields(Usage))
+COUNT_NAMES = tuple(field.name for field in fields(Usage))
+COUNTS = frozenset(COUNT_NAMES)
+_counts = attrgetter(*COUNT_NAMES)
 
 
 def money(cost: Decimal | None) -> int | None:
@@ -63,7 +66,10 @@ def named(text: str | None) -> tuple[str, ...] | None:
 
 def counts(usage: Usage) -> str | None:
     some = usage.output_tokens or usage.input_tokens or usage != NOTHING
-    return orjson.dumps(usage).decode() if some else None
+    if not some:
+        return None
+    # A dict is written in half the time of a dataclass.
+    return orjson.dumps(dict(zip(COUNT_NAMES, _counts(usage), strict=True))).decode()
 
 
 def counted(text: str | None) -> Usage:

@@ -33,8 +33,8 @@ CHANGEABLE = frozenset(
 ADD = """
 INSERT INTO sessions(
     owner, id, project_id, model, title, status, parent_id, created_at, updated_at,
-    context_tokens, thinking_after, audit_log
-) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+    context_tokens, thinking_after, audit_log, message_count, last_number
+) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 ADD_TEXTS = """
 INSERT INTO session_texts(
@@ -204,12 +204,16 @@ def create(desk: Desk, wanted: tuple[Session, Replay | None, str]) -> Session:
     return get(desk, session.owner, session.id)
 
 
-def add(desk: Desk, session: Session) -> int:
-    """Add a session without messages, and return its ref. Raises Conflict when its id is taken."""
+def add(desk: Desk, session: Session, messages: int = 0, at: float = 0.0) -> int:
+    """Add a session, and return its ref; its first messages are added `at` a time, right after it.
+
+    Raises Conflict when its id is taken.
+    """
     values = (
         *(session.owner, session.id, session.project_id, session.model, session.title),
-        *(session.status, session.parent_id, session.created_at, session.updated_at),
-        *(session.context_tokens, session.thinking_after, session.audit_log),
+        *(session.status, session.parent_id, session.created_at, max(session.updated_at, at)),
+        *(session.context_tokens, session.thinking_after, int(session.audit_log)),
+        *(messages, messages),
     )
     desk.cur.execute(ADD, values)
     if desk.cur.rowcount == 0:

@@ -21,7 +21,7 @@ from claude_gateway import (
 from claude_gateway_sqlite import messages, projects, replays, rows, sessions
 from claude_gateway_sqlite.desk import Desk, Going, Texts
 from claude_gateway_sqlite.packing import packed
-from claude_gateway_sqlite.procedures import BEGIN, END
+from claude_gateway_sqlite.procedures import BEGIN, BEGIN_AGAIN, BEGIN_ANEW, END
 from claude_gateway_sqlite.schema import EVENT_BITS, LAST_EVENT
 
 LAST_RUN = "SELECT seq FROM sqlite_sequence WHERE name = 'runs'"
@@ -44,8 +44,6 @@ NO_RUN = "There is no such run."
 TWICE = "There is a run of this id already."
 STALE = "The session has gone on, or was changed, since it was looked at."
 
-NO_SESSION: tuple[object, ...] = (None, 0, None, 0, *(None,) * 5, 0)
-NO_TEXTS: Texts = (None,) * 6
 NO_MESSAGE: tuple[object, ...] = (None,) * 8
 NO_EVENTS: tuple[object, ...] = (None,) * 4
 
@@ -58,10 +56,10 @@ def begin(desk: Desk, start: TurnStart) -> RunRecord:
         return found
     if wanted is None:
         ref = None if run.session_id is None else desk.session(run.owner, run.session_id)
-        _begin(desk, start, ref, (*NO_SESSION, *NO_TEXTS))
+        _begin(desk, start, ref)
     elif start.new_session:
-        ref = sessions.add(desk, wanted)
-        _begin(desk, start, ref, _session(desk, start, ref, wanted))
+        ref = sessions.add(desk, wanted, len(start.messages), run.created_at)
+        _begin(desk, start, ref)
     else:
         ref = _go_on(desk, start, wanted)
     if start.project is not None:
@@ -89,15 +87,17 @@ def _newest(start: TurnStart) -> int:
 def _go_on(desk: Desk, start: TurnStart, wanted: Session) -> int:
     """Begin a turn in a session that is there; return its ref."""
     ref = desk.session(wanted.owner, wanted.id)
+    texts = sessions.texts(wanted)
+    known = desk.knows(ref, texts)
     try:
-        _begin(desk, start, ref, _session(desk, start, ref, wanted))
+        _begin(desk, start, ref, wanted, None if known else texts)
     except Conflict:
         # Perhaps the session that was known by this id is gone, and another one has it now.
         if desk.session(wanted.owner, wanted.id, look=True) == ref:
             raise
-        ref = desk.session(wanted.owner, wanted.id)
-        _begin(desk, start, ref, _session(desk, start, ref, wanted))
-    if not desk.knows(ref, texts := sessions.texts(wanted)):
+        ref, known = desk.session(wanted.owner, wanted.id), False
+        _begin(desk, start, ref, wanted, texts)
+    if not known:
         desk.know(ref, texts)
     if start.keep is not None and start.keep < start.expected:
         gone = desk.cur.execute(SUPERSEDE, (ref, start.keep, start.expected)).rowcount
@@ -105,29 +105,37 @@ def _go_on(desk: Desk, start: TurnStart, wanted: Session) -> int:
     return ref
 
 
-def _begin(desk: Desk, start: TurnStart, ref: int | None, session: tuple[object, ...]) -> None:
+def _begin(
+    desk: Desk,
+    start: TurnStart,
+    ref: int | None,
+    goes_on: Session | None = None,
+    texts: Texts | None = None,
+) -> None:
+    """Begin a run; the session it `goes_on` with is looked at, and its long texts where they may have changed."""
     run, number = start.run, _next_run(desk)
     first = _message(start.messages[0]) if ref is not None and start.messages else NO_MESSAGE
     values = (
         *(number, run.id, run.owner, ref, run.project_id, run.dialect, run.model),
-        *(run.created_at, run.request_id, run.instance, run.stream, run.on_disconnect),
+        *(run.created_at, run.request_id, run.instance, int(run.stream), run.on_disconnect),
         *(run.status, rows.mapping(run.headers), run.retries, run.key_id, run.caller),
     )
     try:
-        desk.cur.execute(BEGIN, (*values, *session, *first))
+        if goes_on is None:
+            desk.cur.execute(BEGIN_ANEW, (*values, *first))
+        elif texts is None:
+            desk.cur.execute(BEGIN_AGAIN, (*values, *_session(start, goes_on), *first))
+        else:
+            desk.cur.execute(BEGIN, (*values, *_session(start, goes_on), 1, *texts, *first))
     except sqlite3.IntegrityError as exc:
         raise _refusal(exc) from None
     desk.goes_on(run.id, Going(number, ref, run.owner))
 
 
-def _session(desk: Desk, start: TurnStart, ref: int, wanted: Session) -> tuple[object, ...]:
-    texts = sessions.texts(wanted)
-    same = start.new_session or desk.knows(ref, texts)
+def _session(start: TurnStart, wanted: Session) -> tuple[object, ...]:
     return (
-        *(wanted.id, _newest(start), None if start.new_session else start.seen),
-        *(len(start.messages), wanted.model, wanted.title),
-        *(wanted.status, wanted.thinking_after, wanted.audit_log, not same),
-        *(NO_TEXTS if same else texts),
+        *(wanted.id, start.expected, start.seen, len(start.messages), wanted.model, wanted.title),
+        *(wanted.status, wanted.thinking_after, int(wanted.audit_log)),
     )
 
 
@@ -166,20 +174,29 @@ def append(desk: Desk, events: Sequence[Events]) -> None:
 
 
 def _events(run: int, chunk: Events) -> tuple[object, ...]:
+    return *_frames(run, chunk), rows.counts(chunk.usage)
+
+
+def _frames(run: int, chunk: Events) -> tuple[int, int, bytes]:
     if not 0 < chunk.last <= LAST_EVENT:
         raise ValueError(f"an event cannot have the number {chunk.last}")
     key = run << EVENT_BITS | chunk.last
-    return key, chunk.first, packed(chunk.frames), rows.counts(chunk.usage)
+    return key, chunk.first, packed(chunk.frames)
 
 
 def end(desk: Desk, wanted: RunEnd) -> None:
     run = wanted.run
     going = _going(desk, run)
-    events = NO_EVENTS if wanted.events is None else _events(going.run, wanted.events)
+    used = rows.counts(run.usage)
+    events = NO_EVENTS
+    if wanted.events is not None:
+        same = wanted.events.usage is run.usage
+        usage = used if same else rows.counts(wanted.events.usage)
+        events = (*_frames(going.run, wanted.events), usage)
     added = wanted.messages if going.session is not None else ()
     first = _message(added[0]) if added else NO_MESSAGE
     before = desk.changed()
-    desk.cur.execute(END, (*_over(wanted, going, len(added)), *events, *first))
+    desk.cur.execute(END, (*_over(wanted, going, len(added), used), *events, *first))
     if len(added) > 1 and desk.changed() > before + 1:  # more than the ledger alone
         row = desk.cur.execute(LAST_NUMBER, (run.owner, going.session)).fetchone()
         if row is not None and going.session is not None:
@@ -203,7 +220,7 @@ def _called(run: RunRecord, id_: str | None) -> str | None:
     return id_ if id_ is None or run.caller is None else address(run.owner, id_)
 
 
-def _over(wanted: RunEnd, going: Going, added: int) -> tuple[object, ...]:
+def _over(wanted: RunEnd, going: Going, added: int, counts: str | None) -> tuple[object, ...]:
     run, used = wanted.run, wanted.run.usage
     ended = time.time() if run.ended_at is None else run.ended_at
     return (
@@ -214,6 +231,6 @@ def _over(wanted: RunEnd, going: Going, added: int) -> tuple[object, ...]:
         *(used.ephemeral_5m_input_tokens, used.ephemeral_1h_input_tokens),
         *(rows.money(run.cost), run.retries, run.key_id, rows.rounds(run.rounds), ended),
         *(run.stop_reason, run.error_code),
-        *(run.error_message, rows.counts(used), run.last_event, rows.mapping(run.headers)),
-        *(run.reply, added, used.total_tokens, wanted.context_tokens, wanted.forget_thinking),
+        *(run.error_message, counts, run.last_event, rows.mapping(run.headers)),
+        *(run.reply, added, used.total_tokens, wanted.context_tokens, int(wanted.forget_thinking)),
     )
