@@ -8,6 +8,8 @@ each search, so that a turn need not wait for it and a search misses nothing.
 from __future__ import annotations
 
 import unicodedata
+from operator import itemgetter
+from typing import TypeAlias
 
 from claude_gateway_sqlite.desk import Desk
 from claude_gateway_sqlite.rows import Row
@@ -19,10 +21,10 @@ UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "THAI", "LAO", 
 # Text, in characters, that is put into the index in one go.
 AT_ONCE = 100_000
 
-WAITING = "SELECT session FROM not_searchable LIMIT 20"
+WAITING = "SELECT session FROM not_searchable LIMIT 40"
 WAITING_OF = """
 SELECT n.session FROM not_searchable n JOIN sessions s ON s.ref = n.session WHERE s.owner = ?
-LIMIT 20
+LIMIT 40
 """
 STATE = """
 SELECT s.title, i.title, coalesce(i.number, 0) FROM sessions s
@@ -54,6 +56,9 @@ SELECT s.ref FROM sessions s WHERE s.owner = ?1 AND (
     )
 )
 """
+
+# A row of the index, what is done with it, and its words.
+Entry: TypeAlias = tuple[int, str, str]
 
 
 def words_of(query: str) -> list[str]:
@@ -93,18 +98,23 @@ def _unspaced(char: str) -> bool:
 def index_some(desk: Desk, owner: str | None = None) -> bool:
     """Bring some of what is new, of one owner or of all, into the index; whether there is more."""
     cur, budget = desk.cur, AT_ONCE
+    entries: list[Entry] = []
     waiting = cur.execute(WAITING_OF, (owner,)) if owner is not None else cur.execute(WAITING)
     for (session,) in waiting.fetchall():
-        budget = _index(desk, session, budget)
+        budget = _index(desk, session, budget, entries)
         if budget <= 0:
-            return True
+            break
         cur.execute(DONE, (session,))
+    # In the order of rows: whenever one is smaller than the last, FTS5 ends a segment of its index,
+    # writes it down, and has one more to merge.
+    for row, statement, text in sorted(entries, key=itemgetter(0)):
+        cur.execute(statement, (row, text))
     waiting = cur.execute(WAITING_OF, (owner,)) if owner is not None else cur.execute(WAITING)
     return waiting.fetchone() is not None
 
 
-def _index(desk: Desk, session: int, budget: int) -> int:
-    """Index what is new in a session; return what is left of the budget, nothing if unfinished."""
+def _index(desk: Desk, session: int, budget: int, entries: list[Entry]) -> int:
+    """Collect what is new in a session; return what is left of the budget, nothing if unfinished."""
     cur = desk.cur
     state: Row | None = cur.execute(STATE, (session,)).fetchone()
     if state is None:
@@ -112,12 +122,12 @@ def _index(desk: Desk, session: int, budget: int) -> int:
     title, known, number = state
     if title != known:
         if known:
-            cur.execute(REMOVE, (-session, known))
+            entries.append((-session, REMOVE, known))
         if title:
-            cur.execute(ADD, (-session, title))
+            entries.append((-session, ADD, title))
     while budget > 0 and (new := cur.execute(NEW_MESSAGES, (session, number)).fetchall()):
         for ref, number, text in new:  # noqa: B007  # the last number is noted below
-            cur.execute(ADD, (ref, text))
+            entries.append((ref, ADD, text))
             budget -= len(text) + 100
             if budget <= 0:
                 break

@@ -163,6 +163,22 @@ def test_lists_come_out_of_an_index_in_order(database: sqlite3.Connection, name:
     assert not [step for step in steps if "TEMP B-TREE" in step], "\n".join(steps)
 
 
+# --- what a turn begins and ends with
+
+ABORT = 2  # what SQLite calls it to undo a statement by itself, for which it keeps what was there before
+
+
+@pytest.mark.parametrize("name", ["BEGIN", "BEGIN_AGAIN", "BEGIN_ANEW", "END"])
+def test_no_turn_keeps_copies_of_the_pages_it_changes(
+    database: sqlite3.Connection, name: str
+) -> None:
+    statement = STATEMENTS[f"procedures.{name}"]
+    steps = database.execute(f"EXPLAIN {statement}", [None] * statement.count("?")).fetchall()
+    may_abort = {step[1] for step in steps if step[1].startswith("Halt") and step[3] == ABORT}
+    assert not may_abort
+    assert not {"Function", "PureFunc", "FkCounter"} & {step[1] for step in steps}
+
+
 # --- S9: owners
 
 OWNED = re.compile(
