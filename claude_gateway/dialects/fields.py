@@ -71,8 +71,12 @@ def passed_on(values: Mapping[str, object], key: str, path: str = "") -> dict[st
 
 
 def expect(value: object, kind: type[T], path: str) -> T:
-    """Return `value` if it is of JSON's `kind`. A whole number is a number, true is neither."""
-    # JSON gives plain types: a bool is no int here. It does not tell 1 from 1.0, though.
+    """Return `value` if it is of JSON's `kind`. A whole number is a number, true is neither.
+
+    JSON knows no difference between 1 and 1.0, and JSON Schema takes both for an integer.
+    """
+    if kind is int and type(value) is float and value.is_integer():
+        return int(value)  # type: ignore[return-value]  # it is T, which no checker sees
     if type(value) is not kind and not (kind is float and type(value) is int):
         wrong(path, f"must be {NAMES[kind]}, not {_what(value)}")
     return value  # type: ignore[return-value]  # just looked at; a cast would be one call more

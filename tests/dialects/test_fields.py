@@ -44,7 +44,7 @@ def test_an_object_is_read() -> None:
     [
         (True, int, "a must be a whole number, not true or false."),
         (1, bool, "a must be true or false, not a whole number."),
-        (1.0, int, "a must be a whole number, not a number."),
+        (1.5, int, "a must be a whole number, not a number."),
         ("1", float, "a must be a number, not a string."),
         (None, str, "a must be a string, not null."),
         ({}, list, "a must be an array, not an object."),
@@ -59,6 +59,12 @@ def test_a_value_of_another_kind_is_refused(value: object, kind: type, why: str)
 
 def test_a_whole_number_is_a_number() -> None:
     assert expect(1, float, "a") == 1
+
+
+def test_a_number_without_a_fraction_is_whole_however_it_is_written() -> None:
+    (read,) = parse_object(b'{"a": 5.0}').values()
+    found = expect(read, int, "a")
+    assert (found, type(found)) == (5, int)
 
 
 def test_null_is_the_same_as_absent() -> None:

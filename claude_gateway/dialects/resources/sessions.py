@@ -76,13 +76,19 @@ def read_changes(fields: Mapping[str, object]) -> dict[str, Any]:
 
 def read_fork(fields: Mapping[str, object]) -> Fork:
     """Read how a session shall be copied."""
-    up_to = fields.get("up_to")
-    if up_to is not None and (isinstance(up_to, bool) or not isinstance(up_to, str | int)):
-        wrong("up_to", "must be the id or the number of a message")
+    up_to = _up_to(fields.get("up_to"))
     copies = optional(fields, "copy_messages", bool)
     if up_to is not None and copies is False:
         wrong("up_to", "asks for messages, and copy_messages for none")
     return Fork(text(fields, "title", LONGEST_TITLE), copies is not False, up_to)
+
+
+def _up_to(said: object) -> str | int | None:
+    if isinstance(said, float) and said.is_integer():
+        said = int(said)
+    if said is not None and (isinstance(said, bool) or not isinstance(said, str | int)):
+        wrong("up_to", "must be the id or the number of a message")
+    return said
 
 
 def read_filter(query: Mapping[str, str]) -> SessionFilter:
