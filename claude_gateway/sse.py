@@ -70,6 +70,11 @@ def literal(text: str) -> bytes:
     return compact(text)[1:-1]
 
 
+def said(literal: bytes) -> str:
+    r"""Return the text whose JSON string has this inside, which is UTF-8 and free of \u escapes."""
+    return str(orjson.loads(b'"%b"' % literal))
+
+
 def whole_characters(text: str) -> str:
     """Replace lone surrogates, which no UTF-8 stream may carry."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from claude_gateway.dialects.numbering import numbered
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import Event
 
@@ -15,6 +16,10 @@ class Encoder(Protocol):
     def feed(self, batch: Sequence[Event]) -> bytes:
         """Return the frames of these events, possibly none."""
         ...
+
+    def numbered(self, batch: Sequence[Event], first: int) -> tuple[bytes, int]:
+        """Return the same frames with numbers from `first` on, and the number of the last."""
+        return numbered(self.feed(batch), first)
 
     def fail(self, error: GatewayError, request_id: str) -> bytes:
         """Return the frames that end a stream that went wrong."""

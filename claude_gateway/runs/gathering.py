@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from claude_gateway import sse
 from claude_gateway.engine.fold import Fold
 from claude_gateway.types.events import Event, TextDelta
 
@@ -37,5 +38,5 @@ class Gathering:
 
     def _settle(self) -> None:
         if self._literals:
-            self._fold.add(TextDelta(self._index, literal=b"".join(self._literals)))
+            self._fold.add(TextDelta(self._index, sse.said(b"".join(self._literals))))
             self._literals.clear()

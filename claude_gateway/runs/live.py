@@ -206,14 +206,15 @@ class LiveRun:
         if type(batch[-1]) is MessageStop:  # what it becomes is shown when all is stored
             self._last = batch[-1:]
             batch = batch[:-1]
-        if frames := self._work.encoder.feed(batch):
+        frames, last = self._work.encoder.numbered(batch, self.log.last + 1)
+        if frames:
             self._logged += len(frames)
             if self._logged > self._keeper.most_bytes:
                 raise PayloadTooLarge(
                     f"The answer is longer than the {self._keeper.most_bytes} bytes kept of one.",
                     code="answer_too_large",
                 )
-            self.log.add(frames)
+            self.log.add(frames, last)
 
     def _verdict(self, exc: BaseException) -> tuple[RunStatus, GatewayError]:
         if self._ending is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 
-from claude_gateway.runs.frames import following, numbered
+from claude_gateway.dialects.numbering import numbered
+from claude_gateway.runs.frames import following
 
 ROOM = 256 * 1024  # bytes that stay in memory although they are stored
 
@@ -30,10 +31,9 @@ class LiveLog:
         self.stored = last
         self.closed = False
 
-    def add(self, frames: bytes) -> None:
-        """Number whole frames, and show them."""
-        with_ids, last = numbered(frames, self.last + 1)
-        self._append(with_ids, last)
+    def add(self, frames: bytes, last: int) -> None:
+        """Show frames that have their numbers, up to `last`."""
+        self._append(frames, last)
         self._wake()
 
     def stage(self, frames: bytes) -> tuple[int, int, bytes] | None:

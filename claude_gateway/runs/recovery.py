@@ -11,8 +11,8 @@ from decimal import Decimal
 from claude_gateway import sse
 from claude_gateway.conversations.history import RAN
 from claude_gateway.dialects import kept
+from claude_gateway.dialects.numbering import numbered
 from claude_gateway.errors import GatewayError, NotFound, Unavailable
-from claude_gateway.runs.frames import numbered
 from claude_gateway.runs.outcome import answer, estimated
 from claude_gateway.stores import Store
 from claude_gateway.types.resources import Message, Page, stopped

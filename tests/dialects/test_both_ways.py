@@ -17,6 +17,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from claude_gateway import sse
+from claude_gateway.dialects.numbering import numbered
 from claude_gateway.dialects.openai.completion import completion
 from claude_gateway.dialects.openai.stream import ChatStream
 from claude_gateway.dialects.responses.echo import echo
@@ -215,6 +216,22 @@ def test_any_batches_give_the_same_bytes(events: list[Event], data: st.DataObjec
     cut = data.draw(st.integers(0, len(events)))
     assert in_batches.feed(events[:cut]) + in_batches.feed(events[cut:]) == frames
     assert b"".join(one_by_one.feed((event,)) for event in events) == frames
+
+
+@SAME_EVERY_TIME
+@given(answers(), st.integers(1, 5000))
+def test_frames_that_are_numbered_as_they_are_made_are_those_that_are_numbered_later(
+    events: list[Event], first: int
+) -> None:
+    at_once, one_by_one = encoder(), encoder()
+    frames, last = at_once.numbered(events, first)
+    assert (frames, last) == numbered(encoder().feed(events), first)
+    beyond = first
+    for event in events:
+        piece, newest = one_by_one.numbered((event,), beyond)
+        assert frames.startswith(piece)
+        frames, beyond = frames[len(piece) :], newest + 1
+    assert (frames, beyond) == (b"", last + 1)
 
 
 @SAME_EVERY_TIME

@@ -8,8 +8,8 @@ from claude_gateway import Unavailable
 from claude_gateway.dialects import kept
 from claude_gateway.dialects.anthropic.stream import MessageStream
 from claude_gateway.dialects.encoder import Encoder
+from claude_gateway.dialects.numbering import numbered
 from claude_gateway.dialects.openai.stream import ChatStream
-from claude_gateway.runs.frames import numbered
 from claude_gateway.types.events import (
     BlockStart,
     BlockStop,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claude_gateway.runs.frames import following, numbered
+from claude_gateway.dialects.numbering import numbered
+from claude_gateway.runs.frames import following
 
 FRAMES = b"data: a\n\nevent: x\ndata: b\n\ndata: [DONE]\n\n"
 

@@ -21,6 +21,7 @@ from claude_gateway import (
     UpstreamError,
 )
 from claude_gateway.backends import Backend
+from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.engine.telling import stopping
 from claude_gateway.testing.raw import Connection, message_body, refused, request
 from claude_gateway.web.app import Route
@@ -173,7 +174,7 @@ async def test_leaving_lets_go_of_the_backend(serving: Serving, scripted: type[S
     assert fake.open == 0
 
 
-class Unheard:
+class Unheard(Encoder):
     """Finds out while it writes that the client has left."""
 
     def feed(self, batch: Sequence[Event]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from claude_gateway import sse
+from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.dialects.envelope import envelope
 from claude_gateway.errors import GatewayError
 from claude_gateway.types.events import (
@@ -27,7 +28,7 @@ from claude_gateway.types.events import (
 BESIDE = "input_transformations"
 
 
-class MessageStream:
+class MessageStream(Encoder):
     """Turns the events of one answer into frames."""
 
     def feed(self, batch: Sequence[Event]) -> bytes:

@@ -15,7 +15,7 @@ FIELD, CLOSE = b',"obfuscation":"', b'"'
 FILL = b"0" * BUCKET
 
 
-class Padded:
+class Padded(Encoder):
     """Writes what another encoder does, each chunk made longer."""
 
     def __init__(self, encoder: Encoder) -> None:

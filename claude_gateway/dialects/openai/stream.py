@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from claude_gateway import sse
+from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.dialects.envelope import openai_envelope
+from claude_gateway.dialects.numbering import KNOWN, LINES, numbered
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.openai.names import client_name
 from claude_gateway.dialects.visible import NOBODYS, Owned
@@ -57,7 +59,7 @@ class Extras:
 NO_EXTRAS = Extras()
 
 
-class ChatStream:
+class ChatStream(Encoder):
     """Turns the events of one answer into frames. `feed` may be given any number at a time."""
 
     def __init__(
@@ -105,6 +107,24 @@ class ChatStream:
             else:
                 out.append(self._frame(event))
         return b"".join(out)
+
+    def numbered(self, batch: Sequence[Event], first: int) -> tuple[bytes, int]:
+        """Return the same frames with numbers from `first` on, and the number of the last."""
+        out: list[bytes] = []
+        for event in batch:
+            if type(event) is TextDelta:
+                literal = event.literal
+                if literal is None:
+                    literal = sse.literal(event.text)
+                if literal:
+                    line = LINES[first] if first < KNOWN else b"id: %d\n" % first
+                    out += (line, self._before, literal, self._after)
+                    first += 1
+            elif frames := self._frame(event):
+                frames, last = numbered(frames, first)
+                out.append(frames)
+                first = last + 1
+        return b"".join(out), first - 1
 
     def fail(self, error: GatewayError, request_id: str) -> bytes:
         """Return what ends a stream that went wrong: an error, no finish_reason, then the end."""

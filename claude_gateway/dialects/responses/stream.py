@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from claude_gateway import sse
+from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.dialects.envelope import flattened, openai_envelope
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.responses.output import DONE, Client, Item
@@ -54,7 +55,7 @@ BEFORE = b'event: %b\ndata: {"type":"%b","sequence_number":' % (DELTA, DELTA)
 AFTER = b'","logprobs":[]}\n\n'
 
 
-class ResponseStream:
+class ResponseStream(Encoder):
     """Turns the events of one answer into frames. `feed` may be given any number at a time."""
 
     def __init__(
