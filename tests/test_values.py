@@ -30,7 +30,7 @@ def test_what_is_replaced_is_another_value_with_the_rest_as_it_was() -> None:
     assert new == replace(old, status="failed", cost=Decimal(1))
     assert (old.status, old.cost) == ("running", None)
     assert replaced(session(), title="new").title == "new"
-    with pytest.raises(KeyError):
+    with pytest.raises(AttributeError):
         replaced(old, colour="red")
 
 

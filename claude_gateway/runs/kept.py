@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from claude_gateway.runs.outcome import answer, estimated
 from claude_gateway.types.resources import Message
 from claude_gateway.types.runs import Run
 from claude_gateway.types.usage import Usage
+from claude_gateway.types.values import replaced
 
 
 class Kept(NamedTuple):
@@ -30,10 +30,12 @@ class Kept(NamedTuple):
     ) -> Sequence[Message]:
         """Return the rest as a message of the conversation."""
         said = answer(self.rest(message), message_id, run, whole=whole)
-        return [replace(one, token_count=one.token_count - self.tokens) for one in said]
+        if not self.tokens:
+            return said
+        return [replaced(one, token_count=one.token_count - self.tokens) for one in said]
 
     def estimated(self, usage: Usage, message: Mapping[str, object]) -> Usage:
         """Return usage with a guess at the tokens of the rest, whose count never came."""
-        counted = replace(usage, output_tokens=usage.output_tokens - self.tokens)
+        counted = replaced(usage, output_tokens=usage.output_tokens - self.tokens)
         guess = estimated(counted, self.rest(message))
-        return replace(guess, output_tokens=guess.output_tokens + self.tokens)
+        return replaced(guess, output_tokens=guess.output_tokens + self.tokens)
