@@ -233,6 +233,7 @@ class Runs:
 
     def _living(self, record: RunRecord, work: Work, claim: Claim | None) -> LiveRun:
         over = partial(self._ended, record, claim)
+        work.run.price = self.price
         live = self._live[record.id] = LiveRun(record, work, self, over)
         if claim is not None:
             self._sessions[claim.place] = live

@@ -22,7 +22,7 @@ from claude_gateway.runs.live_log import LiveLog
 from claude_gateway.runs.outcome import final
 from claude_gateway.runs.work import Ending, Keeper, Work, at_rest
 from claude_gateway.types.events import Event, MessageStop
-from claude_gateway.types.runs import Run, cost_of
+from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Events, RunEnd, RunRecord, RunStatus
 from claude_gateway.types.values import replaced
 
@@ -232,7 +232,7 @@ class LiveRun:
             work.run.usage = work.kept().estimated(work.run.usage, message)
             if self._logged:  # half an answer is kept: the same turn again would be a second one
                 self.failure.should_retry = False
-        cost = cost_of(work.run, self._keeper.price)
+        cost = work.run.cost()
         reply = await self._replied(message, cost)
         end = self._end(status, message, cost=cost, reply=reply)
         trouble = await self._keeper.keep(end)

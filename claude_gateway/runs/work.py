@@ -16,7 +16,6 @@ from claude_gateway.types.events import Event
 from claude_gateway.types.principals import Principal
 from claude_gateway.types.runs import Run
 from claude_gateway.types.turns import Events, RunEnd, RunRecord
-from claude_gateway.types.usage import Usage
 from claude_gateway.types.values import value
 
 Ending: TypeAlias = Literal["cancelled", "interrupted"]
@@ -43,14 +42,9 @@ class Work:
 
 
 class Keeper(Protocol):
-    """Who keeps the end of runs, and knows what they cost."""
+    """Who keeps the end of runs."""
 
     most_bytes: int
-
-    @property
-    def price(self) -> Callable[[str, Usage], Decimal | None]:
-        """What a model's tokens cost in US dollars; None is unknown."""
-        ...
 
     async def park(self, run: RunRecord, parked: Parked, events: Events | None) -> None:
         """Keep a run that waits. Raises what the store raises."""

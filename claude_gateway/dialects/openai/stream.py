@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from claude_gateway import sse
 from claude_gateway.dialects.encoder import Encoder
 from claude_gateway.dialects.envelope import openai_envelope
-from claude_gateway.dialects.numbering import KNOWN, LINES, numbered
+from claude_gateway.dialects.numbering import lines, numbered
 from claude_gateway.dialects.openai import endings
 from claude_gateway.dialects.openai.names import client_name
 from claude_gateway.dialects.visible import NOBODYS, Owned
@@ -111,20 +111,32 @@ class ChatStream(Encoder):
     def numbered(self, batch: Sequence[Event], first: int) -> tuple[bytes, int]:
         """Return the same frames with numbers from `first` on, and the number of the last."""
         out: list[bytes] = []
+        texts: list[bytes] = []
         for event in batch:
             if type(event) is TextDelta:
                 literal = event.literal
                 if literal is None:
                     literal = sse.literal(event.text)
                 if literal:
-                    line = LINES[first] if first < KNOWN else b"id: %d\n" % first
-                    out += (line, self._before, literal, self._after)
-                    first += 1
-            elif frames := self._frame(event):
+                    texts.append(literal)
+                continue
+            if texts:
+                out += self._texts(texts, first)
+                first, texts = first + len(texts), []
+            if frames := self._frame(event):
                 frames, last = numbered(frames, first)
                 out.append(frames)
                 first = last + 1
-        return b"".join(out), first - 1
+        if texts:
+            out += self._texts(texts, first)
+        return b"".join(out), first + len(texts) - 1
+
+    def _texts(self, texts: Sequence[bytes], first: int) -> Sequence[bytes]:
+        count = len(texts)
+        parts = [self._before] * (4 * count)
+        parts[::4], parts[2::4] = lines(first, first + count), texts
+        parts[3::4] = [self._after] * count
+        return parts
 
     def fail(self, error: GatewayError, request_id: str) -> bytes:
         """Return what ends a stream that went wrong: an error, no finish_reason, then the end."""
