@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from aiohttp import web
@@ -40,6 +40,7 @@ class EventStream:
         self._request = request
         self._context = request.get(CONTEXT) or Context("")
         self._response = _Response(headers=sse.HEADERS)
+        self._write: Callable[[bytes], Awaitable[None]]  # there once it is committed
         self._headers = headers
         self._committing = asyncio.Lock()
         self._ping = sse.PING
@@ -55,7 +56,14 @@ class EventStream:
         self.last_write = now
         self._writes += 1
         self._context.sent += len(data)
-        await self._response.write(data)
+        await self._write(data)
+
+    async def send_last(self, data: bytes) -> None:
+        """Write what nothing follows, in one packet with the end of the response."""
+        if not self.committed:
+            await self._commit()
+        self._write = self._response.write_eof  # a heartbeat from now on is nothing
+        await self.send(data)
 
     def over(self) -> None:
         """Tell those who want to know; called once, however it ended."""
@@ -93,6 +101,7 @@ class EventStream:
             if not self.committed:
                 self._response.headers.update(self._headers)
                 await self._response.prepare(self._request)
+                self._write = self._response.write
                 self.committed = True
 
 

@@ -77,6 +77,9 @@ class Viewer:
                 if silent and run.failure is not None:
                     raise run.failure.again()
                 self._at = log.last
+                if log.closed:
+                    await self._stream.send_last(frames)
+                    return
                 await self._stream.send(frames)
             elif log.closed:
                 return

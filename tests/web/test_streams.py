@@ -207,6 +207,7 @@ class Response(web.StreamResponse):
         super().__init__()
         self.begun = 0
         self.written: list[bytes] = []
+        self.ended: list[bytes] = []
         self.error: Exception | None = None
 
     async def prepare(self, request: web.BaseRequest) -> None:
@@ -217,6 +218,9 @@ class Response(web.StreamResponse):
         if self.error:
             raise self.error
         self.written.append(bytes(data))
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        self.ended.append(data)
 
 
 def event_stream(response: Response, headers: Mapping[str, str] | None = None) -> EventStream:
@@ -231,6 +235,15 @@ async def test_a_beat_and_the_first_frame_at_once_begin_the_response_once() -> N
     await asyncio.gather(stream.beat(), stream.send(b"data: 1\n\n"), stream.beat())
     assert response.begun == 1
     assert sorted(response.written) == [b": ping\n\n", b": ping\n\n", b"data: 1\n\n"]
+
+
+async def test_the_last_frames_end_the_response_and_a_beat_is_nothing_afterwards() -> None:
+    response = Response()
+    stream = event_stream(response)
+    await asyncio.gather(stream.beat(), stream.send_last(b"data: 1\n\n"))
+    await stream.beat()
+    assert (response.begun, response.written) == (1, [b": ping\n\n"])
+    assert response.ended == [b"data: 1\n\n", b": ping\n\n"]  # aiohttp's ends once only
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), RuntimeError("write after eof")])
