@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -271,10 +272,11 @@ async def test_s14_trailers_without_end_are_refused_and_not_kept(battered: Gatew
     before = resident(battered)
     async with Connection(battered.port) as connection:
         sending = asyncio.create_task(all_of(connection, head + b"2\r\n{}\r\n0\r\n", trailers))
-        answer = await connection.response()
+        with suppress(BrokenPipeError, ConnectionResetError):  # whoever goes on sending may miss it
+            answer = await connection.response()
+            assert 400 <= answer.status < 500
+            refused(answer, answer.status)
         await asyncio.gather(sending, return_exceptions=True)
-    assert 400 <= answer.status < 500
-    refused(answer, answer.status)
     assert resident(battered) - before < 32 * MB
 
 
