@@ -23,7 +23,7 @@ RAN = "ran"  # in a message's metadata: the ids of calls in it that the gateway 
 
 @dataclass(slots=True)
 class Turn:
-    """What one side said. `last` is the number of the newest message in it.
+    """What one side said. `last` is the number of the newest message in it, which has its `newest` blocks.
 
     `ran` are the ids of calls that the gateway ran itself, and no client has seen.
     """
@@ -33,6 +33,7 @@ class Turn:
     last: int = 0
     partial: bool = False
     ran: frozenset[str] = frozenset()
+    newest: int = 0
 
 
 def turns(messages: Sequence[Message], thinking_after: int = 0) -> list[Turn]:
@@ -49,7 +50,7 @@ def turns(messages: Sequence[Message], thinking_after: int = 0) -> list[Turn]:
             told[-1].content.extend(content)
         else:
             told.append(Turn(message.role, content))
-        told[-1].last = message.number
+        told[-1].last, told[-1].newest = message.number, len(content)
         told[-1].partial = bool(message.metadata.get("partial"))
         told[-1].ran |= _ran(message)
     return told

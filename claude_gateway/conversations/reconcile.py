@@ -78,11 +78,16 @@ def _counts(block: Mapping[str, object]) -> bool:
 
 
 def _not_repeated(stored: Sequence[Turn], sent: Sequence[Turn]) -> Sequence[Turn]:
-    """Leave out the first turn when it is the last one stored: its answer failed, it is tried again."""
+    """Leave out the first turn when it is the last one stored: its answer failed, it is tried again.
+
+    Of several messages without an answer it may be the last one alone, or all of them.
+    """
     heard = [turn for turn in stored if turn.role != "system"]
-    if heard and sent and heard[-1].role == "user" and _alike(heard[-1], sent[0]):
-        return sent[1:]
-    return sent
+    if not heard or not sent or heard[-1].role != "user":
+        return sent
+    all_ = heard[-1]
+    last = Turn(all_.role, all_.content[-all_.newest :])
+    return sent[1:] if _alike(all_, sent[0]) or _alike(last, sent[0]) else sent
 
 
 def _alike(mine: Turn, theirs: Turn) -> bool:

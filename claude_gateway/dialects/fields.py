@@ -10,6 +10,10 @@ import orjson
 from claude_gateway.errors import InvalidRequest
 from claude_gateway.sse import whole_escapes
 
+EXACT = 2**53  # from here on a float may stand for more than one whole number
+
+EXACT = 2**53  # from here on a float may stand for more than one whole number
+
 T = TypeVar("T")
 
 NAMES: Mapping[type, str] = {
@@ -75,7 +79,7 @@ def expect(value: object, kind: type[T], path: str) -> T:
 
     JSON knows no difference between 1 and 1.0, and JSON Schema takes both for an integer.
     """
-    if kind is int and type(value) is float and value.is_integer():
+    if kind is int and type(value) is float and value.is_integer() and abs(value) < EXACT:
         return int(value)  # type: ignore[return-value]  # it is T, which no checker sees
     if type(value) is not kind and not (kind is float and type(value) is int):
         wrong(path, f"must be {NAMES[kind]}, not {_what(value)}")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler
 from multidict import istr
 
@@ -261,6 +261,8 @@ def from_http(exc: web.HTTPException, request: web.Request) -> GatewayError:
 
 async def refuse_expectation(request: web.Request) -> web.StreamResponse | None:
     """Answer `Expect`, which aiohttp looks at before any middleware."""
+    if request.version < HttpVersion11:  # for which RFC 9110 has it ignored
+        return None
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # it is no part of the answer

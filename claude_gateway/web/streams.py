@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from claude_gateway import sse
 from claude_gateway.context import Context
@@ -100,6 +100,8 @@ class EventStream:
         async with self._committing:
             if not self.committed:
                 self._response.headers.update(self._headers)
+                if self._request.version < HttpVersion11:  # which knows no end but the connection's
+                    self._response.force_close()
                 await self._response.prepare(self._request)
                 self._write = self._response.write
                 self.committed = True

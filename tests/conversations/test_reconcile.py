@@ -51,6 +51,15 @@ def test_a_message_whose_answer_failed_is_tried_again_not_doubled() -> None:
     assert (merged.kept, list(merged.new)) == (3, [])
 
 
+def test_of_several_messages_without_an_answer_the_last_one_or_all_may_be_tried_again() -> None:
+    both = Turn("user", said("user", "How?", "And why?").content, last=4, newest=1)
+    stored = [*STORED[:2], both]
+    for again in (said("user", "And why?"), said("user", "How?", "And why?")):
+        assert not merge(stored, [again]).new
+    for new in (said("user", "How?"), said("user", "why?"), said("user", "And why?", "So?")):
+        assert list(merge(stored, [new]).new) == [new]
+
+
 def test_another_message_after_a_failure_joins_the_first() -> None:
     merged = merge(STORED[:3], [said("user", "Never mind")])
     assert (merged.kept, list(merged.new)) == (3, [said("user", "Never mind")])

@@ -67,6 +67,13 @@ def test_a_number_without_a_fraction_is_whole_however_it_is_written() -> None:
     assert (found, type(found)) == (5, int)
 
 
+@pytest.mark.parametrize("written", [b"1e300", b"9007199254740993.0", b"1" + b"0" * 30])
+def test_a_number_that_was_not_read_exactly_is_no_whole_one(written: bytes) -> None:
+    (read,) = parse_object(b'{"a": %b}' % written).values()
+    with pytest.raises(InvalidRequest, match="must be a whole number"):
+        expect(read, int, "a")
+
+
 def test_null_is_the_same_as_absent() -> None:
     assert optional({"a": None}, "a", str) is None
     assert optional({}, "a", str) is None

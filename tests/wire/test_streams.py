@@ -289,3 +289,25 @@ async def chunk_with(connection: Connection, word: bytes) -> bytes:
     while word not in (chunk := await connection.chunk()):
         assert chunk, "the stream ended"
     return chunk
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+async def test_a_stream_to_a_client_of_http_1_0_ends_with_its_connection(
+    gateway: GatewayProcess, upstream: FakeAnthropic, path: str
+) -> None:
+    upstream.script(Stream(text_stream("Hello")))
+    body = chat_body(stream=True) if path == CHAT else message_body(stream=True)
+    headers = {
+        "connection": "keep-alive",
+        "x-api-key": "gw-CANARY-client",
+        "expect": "100-continue",
+    }
+    asked = request("POST", path, body, headers).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
+    async with Connection(gateway.port) as connection:
+        await connection.send(asked)
+        said = await connection.rest()
+    head, _, frames = said.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200 OK\r\n")
+    assert b"keep-alive" not in head.lower()
+    assert b"Hello" in frames
+    assert frames.endswith((DONE, b'data: {"type":"message_stop"}\n\n'))

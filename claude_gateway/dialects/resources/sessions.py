@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from claude_gateway.dialects.fields import expect, optional, wrong
+from claude_gateway.dialects.fields import EXACT, expect, optional, wrong
 from claude_gateway.dialects.resources import tools
 from claude_gateway.dialects.resources.reading import choice, metadata, text, words
 from claude_gateway.dialects.resources.writing import cost, moment
@@ -84,7 +84,7 @@ def read_fork(fields: Mapping[str, object]) -> Fork:
 
 
 def _up_to(said: object) -> str | int | None:
-    if isinstance(said, float) and said.is_integer():
+    if isinstance(said, float) and said.is_integer() and abs(said) < EXACT:
         said = int(said)
     if said is not None and (isinstance(said, bool) or not isinstance(said, str | int)):
         wrong("up_to", "must be the id or the number of a message")

@@ -48,10 +48,13 @@ UNMARK = "DROP TABLE IF EXISTS copied"
 def back_up(source: Path, target: Path, *, replace: bool = False) -> Mapping[str, int]:
     """Copy the database, and check the copy; return its counts of rows. It may be in use.
 
-    Raises PluginError for a file that is there, or when something is wrong with the copy.
+    Raises PluginError for a file that is there, for the database itself, or when something is wrong
+    with the copy.
     """
     if not source.exists():
         raise PluginError(f"there is no database {source} yet")
+    if _is_of(source, target):
+        raise PluginError(f"{target} is the database itself, or a part of it; choose another file")
     if target.exists() and not replace:
         raise PluginError(f"{target} is there already; --force replaces it")
     making = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -66,6 +69,14 @@ def back_up(source: Path, target: Path, *, replace: bool = False) -> Mapping[str
     finally:
         making.unlink(missing_ok=True)
     return counts
+
+
+def _is_of(source: Path, target: Path) -> bool:
+    """Whether a file is the database or what SQLite keeps beside it, by whatever name."""
+    parts = [source.with_name(f"{source.name}{end}") for end in ("", "-wal", "-shm", "-journal")]
+    if target.exists() and any(part.exists() and part.samefile(target) for part in parts):
+        return True
+    return target.resolve() in {part.resolve() for part in parts}
 
 
 async def _copied(source: Path, making: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from claude_gateway_sqlite import plugin
+from claude_gateway_sqlite.commands import DATABASE
 from claude_gateway_sqlite.store import open_store
 from click.testing import CliRunner, Result
 
@@ -118,6 +119,18 @@ def test_a_file_that_is_there_is_only_replaced_when_told_to(tmp_path: Path) -> N
     assert copy.read_text() == "precious"
     assert command("backup", tmp_path, "--force", copy).exit_code == 0
     assert command("backup", tmp_path, "--verify", copy).exit_code == 0
+
+
+def test_a_copy_is_never_written_over_the_database_itself(tmp_path: Path) -> None:
+    asyncio.run(filled(tmp_path, "one"))
+    link, other = tmp_path / "link.db", tmp_path / "other.db"
+    link.symlink_to(DATABASE)
+    other.hardlink_to(tmp_path / DATABASE)
+    before = (tmp_path / DATABASE).read_bytes()
+    parts = [tmp_path / f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal")]
+    for target in (*parts, link, other, tmp_path / "new" / ".." / DATABASE):
+        refused(command("backup", tmp_path, "--force", target), "is the database itself")
+    assert (tmp_path / DATABASE).read_bytes() == before
 
 
 def test_what_cannot_be_copied_is_said(tmp_path: Path) -> None:
