@@ -74,15 +74,16 @@ def passed_on(values: Mapping[str, object], key: str, path: str = "") -> dict[st
     return value
 
 
-def expect(value: object, kind: type[T], path: str) -> T:
+def expect(value: object, kind: type[T], path: str, *, also: str = "") -> T:
     """Return `value` if it is of JSON's `kind`. A whole number is a number, true is neither.
 
-    JSON knows no difference between 1 and 1.0, and JSON Schema takes both for an integer.
+    JSON knows no difference between 1 and 1.0, and JSON Schema takes both for an integer. `also` names
+    what else is taken, for whoever is told.
     """
     if kind is int and type(value) is float and value.is_integer() and abs(value) < EXACT:
         return int(value)  # type: ignore[return-value]  # it is T, which no checker sees
     if type(value) is not kind and not (kind is float and type(value) is int):
-        wrong(path, f"must be {NAMES[kind]}, not {_what(value)}")
+        wrong(path, f"must be {also}{NAMES[kind]}, not {_what(value)}")
     return value  # type: ignore[return-value]  # just looked at; a cast would be one call more
 
 

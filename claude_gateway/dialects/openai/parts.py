@@ -49,7 +49,7 @@ def blocks(content: object, path: str, read: PartReader | None = None) -> list[B
         return text(content)
     read = read or _part
     found: list[Block] = []
-    for i, part in enumerate(expect(content, list, path)):
+    for i, part in enumerate(expect(content, list, path, also="a string or ")):
         where = f"{path}[{i}]"
         fields = expect(part, dict, where)
         said = read(required(fields, "type", str, f"{where}."), fields, where)

@@ -180,7 +180,7 @@ def _stops(fields: Mapping[str, object], ignored: list[str]) -> list[str]:
     stop = fields.get("stop")
     if stop is None:
         return []
-    stops = [stop] if isinstance(stop, str) else expect(stop, list, "stop")
+    stops = [stop] if isinstance(stop, str) else expect(stop, list, "stop", also="a string or ")
     if len(stops) > MOST_STOPS:
         wrong("stop", f"must have at most {MOST_STOPS} entries")
     taken = [text for i, text in enumerate(stops) if expect(text, str, f"stop[{i}]").strip()]

@@ -41,7 +41,7 @@ def items(given: object) -> Sequence[object]:
     """Return the items of a request's `input`, of which a string is one."""
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": given}]
-    found = expect(given, list, "input")
+    found = expect(given, list, "input", also="a string or ")
     if not found:
         wrong("input", "must have at least one item", code="missing_field")
     return found
