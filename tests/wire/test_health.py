@@ -77,8 +77,8 @@ async def test_a_disk_that_fills_up(small_disk: Path, tmp_path: Path) -> None:
         assert "MB free in the data folder" in await becomes(gateway, "disk_space", ok=True)
         ballast = fill(small_disk)
         left = await becomes(gateway, "disk_space", ok=False)
-        # The database gives back a little when it moves its log into its file.
-        assert left in [f"{size} MB free in the data folder" for size in range(8)]
+        # It may have looked in the middle; with less than 24 MB it says so.
+        assert left in [f"{size} MB free in the data folder" for size in range(24)]
         ballast.unlink()
         await becomes(gateway, "disk_space", ok=True)
 
