@@ -37,16 +37,8 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 OWN_WORDS = frozenset({"time", "level", "event", "method", "route", "run"})
 NUMBERS = frozenset(
     {
-        *(
-            "status",
-            "ms",
-            "bytes_in",
-            "bytes_out",
-            "stream",
-            "input_tokens",
-            "output_tokens",
-            "cost",
-        ),
+        *("status", "ms", "bytes_in", "bytes_out", "stream"),
+        *("input_tokens", "output_tokens", "cost"),
         *("first_token_ms", "upstream_ms", "queue_ms", "store_ms", "tools_ms", "rounds", "retries"),
     }
 )

@@ -17,9 +17,8 @@ from aiohttp.http_parser import RawRequestMessage
 JSON = "application/json"
 REASONS = {int(status): status.phrase for status in HTTPStatus}
 BODILESS, NOBODY_READS = (204, 304), (hdrs.METH_HEAD, hdrs.METH_CONNECT)
-LARGEST = (
-    2**16
-)  # bytes; to copy a body behind its head takes longer, from here on, than to write both
+# Bytes from which on copying a body behind its head takes longer than writing both.
+LARGEST = 2**16
 # What an answer has of its own as long as nobody has done anything particular with it. `_keep_alive` is
 # there when it is to be the last of its connection.
 PLAIN = frozenset({"_body", "_status", "_reason", "_keep_alive"})
